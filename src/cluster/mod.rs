@@ -1,0 +1,1 @@
+//! The API server: connect, survey, rehearse, apply, watch, lease, records, traffic.

@@ -1,0 +1,1 @@
+//! Text, flags and variables become settings, each with its origin.

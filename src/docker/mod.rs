@@ -1,0 +1,1 @@
+//! The Docker Engine: build through our own BuildKit session, push.

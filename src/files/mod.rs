@@ -1,0 +1,1 @@
+//! Bounded reads, standard input, atomic writes.

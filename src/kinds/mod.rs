@@ -1,0 +1,1 @@
+//! All that is known of each Kubernetes kind, a file each.

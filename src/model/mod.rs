@@ -1,0 +1,41 @@
+//! What crosses two walls: plain data, no clock, no input or output.
+
+mod blue_green;
+mod commit;
+mod connection;
+mod event;
+mod image;
+mod object;
+mod outcome;
+mod place;
+mod problem;
+mod release;
+mod rollout;
+mod secret;
+mod setting;
+mod status;
+mod stop;
+mod text;
+
+pub use blue_green::BlueGreen;
+pub use commit::{Ancestry, CiFacts, Commit, Facts, PullRequest};
+pub use connection::{Connection, ConnectionOptions};
+pub use event::{
+    ApplyEvent, BuildEvent, Event, HookEvent, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent,
+    SourceEvent, Stamped, StepState, SwitchEvent,
+};
+pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
+pub use object::{FieldPath, Object, ObjectId, PathStep, Rendered, Resource, Stage};
+pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};
+pub use place::{DocumentRef, Place, SourceText};
+pub use problem::{Evidence, Exit, Explain, Problem};
+pub use release::{
+    Applied, Change, FieldChange, Hook, HookPhase, Live, ObjectChange, Plan, Record, RecordState, Release, Target,
+    Traffic,
+};
+pub use rollout::{Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
+pub use secret::{Login, Masked, Redactor};
+pub use setting::{Origin, Sourced, Variables};
+pub use status::{EnvironmentStatus, Health, PodStatus, Status, TrafficStatus, WorkloadStatus};
+pub use stop::Stop;
+pub use text::{cut_middle, printable, short_age, short_duration};

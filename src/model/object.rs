@@ -1,0 +1,154 @@
+//! Kubernetes objects as shipway works with them: never through typed structs, which would drop unknown fields.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::DocumentRef;
+
+/// An API resource: what is needed to build a URL path without asking the server.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Resource {
+    /// Empty for the core group.
+    pub group: String,
+    pub version: String,
+    pub kind: String,
+    /// `deployments`
+    pub plural: String,
+    pub namespaced: bool,
+}
+
+impl Resource {
+    /// `v1` or `apps/v1`.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+}
+
+/// An object's identity within a cluster. The version is no part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ObjectId {
+    pub group: String,
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    pub name: String,
+}
+
+/// `deployment/web`
+impl fmt::Display for ObjectId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.kind.to_lowercase(), self.name)
+    }
+}
+
+/// One step of a [`FieldPath`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum PathStep {
+    Key(String),
+    Index(usize),
+}
+
+/// A path into an object, shown as `spec.template.spec.containers[0].image`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FieldPath(pub Vec<PathStep>);
+
+impl FieldPath {
+    #[must_use]
+    pub fn key(&self, key: impl Into<String>) -> Self {
+        let mut path = self.clone();
+        path.0.push(PathStep::Key(key.into()));
+        path
+    }
+
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        let mut path = self.clone();
+        path.0.push(PathStep::Index(index));
+        path
+    }
+
+    /// Reads the form the API server uses in its messages (`spec.template.spec.containers[0].image`).
+    pub fn parse(text: &str) -> Self {
+        let mut steps = Vec::new();
+        for part in text.split('.').filter(|part| !part.is_empty()) {
+            let (name, indexes) = part.split_at(part.find('[').unwrap_or(part.len()));
+            if !name.is_empty() {
+                steps.push(PathStep::Key(name.to_owned()));
+            }
+            for index in indexes.split(['[', ']']).filter(|index| !index.is_empty()) {
+                steps.push(match index.parse() {
+                    Ok(number) => PathStep::Index(number),
+                    Err(_) => PathStep::Key(index.trim_matches('"').to_owned()),
+                });
+            }
+        }
+        Self(steps)
+    }
+
+    /// The value at this path, where there is one.
+    pub fn find<'v>(&self, body: &'v Value) -> Option<&'v Value> {
+        self.0.iter().try_fold(body, |value, step| match step {
+            PathStep::Key(key) => value.get(key),
+            PathStep::Index(index) => value.get(index),
+        })
+    }
+}
+
+impl fmt::Display for FieldPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                PathStep::Key(key) if position == 0 => write!(f, "{key}")?,
+                PathStep::Key(key) => write!(f, ".{key}")?,
+                PathStep::Index(index) => write!(f, "[{index}]")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The working form of one object: its body always carries `apiVersion` and `kind`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    pub id: ObjectId,
+    pub resource: Resource,
+    pub body: Value,
+    /// The documents it was read from: the base first, then what was laid over it.
+    pub from: Vec<DocumentRef>,
+}
+
+/// When, in the order of a deploy, an object is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    Foundation,
+    Rights,
+    Configuration,
+    Service,
+    Before,
+    Workload,
+    After,
+    OnFailure,
+}
+
+/// The resting form of an object: `json` is the text, the PATCH body and the hashed bytes at once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Rendered {
+    pub id: ObjectId,
+    pub resource: Resource,
+    pub stage: Stage,
+    /// SHA-256 of `json`, in hex.
+    pub hash: String,
+    pub json: String,
+    #[serde(default, skip)]
+    pub from: Vec<DocumentRef>,
+}
+
+impl Rendered {
+    /// The body as a value again. Rendered text is always valid JSON, so there is no error to report.
+    pub fn body(&self) -> Value {
+        serde_json::from_str(&self.json).unwrap_or(Value::Null)
+    }
+}

@@ -1,0 +1,87 @@
+//! How a run ended.
+
+use serde::Serialize;
+
+use super::{Change, Digest, Exit, Image, ObjectId, Plan, Problem, Reference, Status};
+
+/// The last word of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub exit: Exit,
+    pub app: Option<String>,
+    pub environment: Option<String>,
+    pub namespace: Option<String>,
+    /// The full hash.
+    pub commit: Option<String>,
+    pub tag: Option<String>,
+    pub images: Vec<PodsOnImage>,
+    pub objects: Vec<ObjectOutcome>,
+    pub problems: Vec<Problem>,
+    /// What is true now, in one sentence, also after a failure: what serves.
+    pub truth: Option<String>,
+    /// What the verb was asked for, on stdout.
+    pub answer: Answer,
+    pub seconds: f64,
+}
+
+impl Outcome {
+    pub fn new(exit: Exit) -> Self {
+        Self {
+            exit,
+            app: None,
+            environment: None,
+            namespace: None,
+            commit: None,
+            tag: None,
+            images: Vec::new(),
+            objects: Vec::new(),
+            problems: Vec::new(),
+            truth: None,
+            answer: Answer::Nothing,
+            seconds: 0.0,
+        }
+    }
+
+    /// A run that ended with one problem before it did anything.
+    pub fn failed(problem: Problem) -> Self {
+        Self { problems: vec![problem.clone()], ..Self::new(problem.exit) }
+    }
+}
+
+/// How many pods are proven to run an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PodsOnImage {
+    pub name: String,
+    pub tag: String,
+    pub digest: Option<Digest>,
+    pub pods: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ObjectOutcome {
+    #[serde(flatten)]
+    pub id: ObjectId,
+    pub change: Change,
+    /// waiting, ready, assumed, failed, gone
+    pub verdict: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub why: Option<Problem>,
+}
+
+/// The data a verb answers with; the reports know how to write it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Answer {
+    #[default]
+    Nothing,
+    /// Written as it is: manifests, schema, completions.
+    Text(String),
+    /// A JSON value: `config --output json`. `text` is its form for people.
+    Data {
+        json: serde_json::Value,
+        text: String,
+    },
+    Pushed(Vec<Image>),
+    Built(Vec<Reference>),
+    Plan(Box<Plan>),
+    Status(Box<Status>),
+}

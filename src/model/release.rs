@@ -1,0 +1,173 @@
+//! From a decision to a written record: target, release, plan, record.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Commit, Connection, Image, ObjectId, Problem, Rendered, Resource, Sourced};
+
+/// Which app goes where, and why.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Target {
+    pub app: String,
+    pub environment: Sourced<String>,
+    pub namespace: Sourced<String>,
+    pub branch: Option<Sourced<String>>,
+    pub git_tag: Option<Sourced<String>>,
+    /// None for `-f` outside a repository.
+    pub commit: Option<Commit>,
+    /// The image tag.
+    pub tag: Sourced<String>,
+    /// The CI run, for the lock and the record.
+    pub run_url: Option<String>,
+    /// Who started it.
+    pub user: Option<String>,
+    /// True where a person must agree (production).
+    pub confirm: bool,
+}
+
+/// What a deploy sends: the one form in which objects go to a cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Release {
+    pub target: Target,
+    pub images: Vec<Image>,
+    /// In the order of stages, and within a stage in the order of files.
+    pub objects: Vec<Rendered>,
+    /// The colour that is deployed to, in a blue/green app.
+    pub color: Option<String>,
+}
+
+/// A Job that runs at a moment of the deploy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    pub object: ObjectId,
+    pub phase: HookPhase,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HookPhase {
+    Before,
+    After,
+    OnFailure,
+}
+
+/// An object as the cluster has it; `body` is none where it is not there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    pub id: ObjectId,
+    pub resource: Resource,
+    pub body: Option<Value>,
+}
+
+/// What happened, or would happen, to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Change {
+    Created,
+    Changed,
+    Unchanged,
+    Pruned,
+    Skipped,
+}
+
+/// A field's old and new value as short texts, already masked where the kind is confidential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FieldChange {
+    /// `containers[web].image`, the pod template's prefix left out
+    pub path: String,
+    pub before: Option<String>,
+    pub after: Option<String>,
+    /// `set by hand (kubectl-set, 3 days ago)`
+    pub remark: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ObjectChange {
+    pub object: ObjectId,
+    pub change: Change,
+    pub fields: Vec<FieldChange>,
+    /// Why it was skipped, or what is special: `not the target's namespace`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remark: Option<String>,
+}
+
+/// What deploy would do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    pub target: Target,
+    pub connection: Connection,
+    pub images: Vec<Image>,
+    pub hooks: Vec<Hook>,
+    pub changes: Vec<ObjectChange>,
+    /// The commit that is deployed now, and how ours stands to it, in words.
+    pub order: Option<String>,
+    /// `free`, or the holder.
+    pub lock: String,
+    /// The colour that would be deployed to.
+    pub color: Option<String>,
+    pub warnings: Vec<Problem>,
+}
+
+impl Plan {
+    /// True where a deploy would write or delete an object.
+    pub fn has_changes(&self) -> bool {
+        self.changes.iter().any(|c| matches!(c.change, Change::Created | Change::Changed | Change::Pruned))
+    }
+}
+
+/// What the server answered to an apply.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    pub id: ObjectId,
+    pub resource: Resource,
+    pub uid: String,
+    /// `metadata.generation`; 0 for kinds without one.
+    pub generation: i64,
+    pub resource_version: String,
+    /// SHA-256 of what was rendered.
+    pub hash: String,
+    /// SHA-256 of our own entry's `fieldsV1` in managedFields, as the server returned it.
+    pub ours: Option<String>,
+    /// That entry's `time`.
+    pub at: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RecordState {
+    /// Written before the first object; it stays where a run was killed.
+    Running,
+    Succeeded,
+    Failed,
+}
+
+/// One deploy, kept in the namespace.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// Counts from 1 within app and environment.
+    pub revision: u64,
+    pub app: String,
+    pub environment: String,
+    pub state: RecordState,
+    pub commit: Option<Commit>,
+    pub branch: Option<String>,
+    pub tag: String,
+    pub images: Vec<Image>,
+    /// The colour it was deployed to.
+    pub color: Option<String>,
+    /// Who, and from where: `ci run https://..`, `alice`.
+    pub by: String,
+    pub at: jiff::Timestamp,
+    pub applied: Vec<Applied>,
+}
+
+/// The Service that is switched, with its selector and what carries traffic now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Traffic {
+    pub service: ObjectId,
+    /// The whole selector, as read.
+    pub selector: std::collections::BTreeMap<String, String>,
+    pub resource_version: String,
+    /// The value of the colour label in the selector.
+    pub color: Option<String>,
+}

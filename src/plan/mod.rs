@@ -1,0 +1,1 @@
+//! Decides: which target, whether to go on, what changes, whether to switch.

@@ -1,0 +1,1 @@
+//! The registry: credentials, manifests, platforms, tags.

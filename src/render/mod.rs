@@ -1,0 +1,1 @@
+//! Manifest texts become the objects of a release.

@@ -1,0 +1,1 @@
+//! The reducer: what is seen becomes verdicts.

@@ -1,0 +1,1 @@
+//! Reads YAML as kubectl does, finds places in it, prints it.
