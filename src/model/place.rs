@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// A text that was read, with the name to show for it (`kubernetes/demo.yaml`, `-` for standard input).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ impl fmt::Display for Place {
 
 /// A document of a manifest: the file's name as shown, the document's number in it (from 0), the line it starts at (from 1),
 /// and the item's number where the document is a `List`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DocumentRef {
     pub file: Arc<str>,
     pub document: usize,
