@@ -1,0 +1,4 @@
+//! Every test outside the library, in one binary: it links once.
+
+mod architecture;
+mod listed;
