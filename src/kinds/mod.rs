@@ -1,1 +1,82 @@
-//! All that is known of each Kubernetes kind, a file each.
+//! All that is known of each Kubernetes kind, a file each: its resource, when it is applied, where its pod template
+//! stands, what it creates, and when it is ready.
+//!
+//! Adding a kind: its file, its name in `kinds!`, a folder of fixtures.
+
+mod observation;
+mod plain;
+mod removed;
+
+use crate::model::{Resource, Stage};
+
+pub(crate) use observation::{Judgement, Observation};
+pub(crate) use removed::{Removed, removed};
+
+/// What is known of one kind.
+#[derive(Debug)]
+pub(crate) struct Kind {
+    /// Empty for the core group.
+    pub group: &'static str,
+    /// The version that current clusters prefer.
+    pub version: &'static str,
+    pub kind: &'static str,
+    pub plural: &'static str,
+    pub namespaced: bool,
+    pub stage: Stage,
+    /// The path of the pod template, which holds the pods' `metadata` and `spec`; the empty path for a Pod itself, none
+    /// for kinds that run nothing.
+    pub template: Option<&'static [&'static str]>,
+    /// True where values of `data` must not be shown.
+    pub confidential: bool,
+    /// Group and kind of what the cluster creates for it and a judge must see.
+    pub children: &'static [(&'static str, &'static str)],
+    pub judge: for<'o> fn(&Observation<'o>) -> Judgement<'o>,
+}
+
+impl Kind {
+    /// The resource in its preferred version.
+    pub(crate) fn resource(&self) -> Resource {
+        self.resource_in(self.version)
+    }
+
+    /// The resource in the version that a manifest names.
+    pub(crate) fn resource_in(&self, version: &str) -> Resource {
+        Resource {
+            group: self.group.to_owned(),
+            version: version.to_owned(),
+            kind: self.kind.to_owned(),
+            plural: self.plural.to_owned(),
+            namespaced: self.namespaced,
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($name:ident),* $(,)?) => {
+        $(mod $name;)*
+        const JUDGED: &[&Kind] = &[$(&$name::KIND),*];
+    };
+}
+
+kinds![
+    cron_job,
+    custom_resource_definition,
+    daemon_set,
+    deployment,
+    horizontal_pod_autoscaler,
+    ingress,
+    job,
+    namespace,
+    persistent_volume_claim,
+    pod,
+    pod_disruption_budget,
+    replica_set,
+    replication_controller,
+    service,
+    stateful_set,
+];
+
+/// The built-in kind, in whatever version; none for custom resources.
+pub(crate) fn find(group: &str, kind: &str) -> Option<&'static Kind> {
+    JUDGED.iter().copied().chain(plain::KINDS).find(|known| known.kind == kind && known.group == group)
+}
