@@ -56,6 +56,8 @@ pub struct Facts {
     pub root: std::path::PathBuf,
     /// The commit checked out, or the one asked for.
     pub commit: Commit,
+    /// The full hash of what is checked out: `commit` differs where another one was asked for.
+    pub checkout: String,
     /// The branch checked out; none on a detached HEAD.
     pub branch: Option<String>,
     pub remote_url: Option<String>,
