@@ -1,5 +1,6 @@
 //! What crosses two walls: plain data, no clock, no input or output.
 
+mod ask;
 mod blue_green;
 mod commit;
 mod connection;
@@ -17,6 +18,7 @@ mod status;
 mod stop;
 mod text;
 
+pub use ask::Ask;
 pub use blue_green::BlueGreen;
 pub use commit::{Ancestry, CiFacts, Commit, Facts, PullRequest};
 pub use connection::{Connection, ConnectionOptions};
