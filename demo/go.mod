@@ -1,0 +1,3 @@
+module github.com/shipway/shipway/demo
+
+go 1.23
