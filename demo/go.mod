@@ -1,3 +1,3 @@
-module github.com/shipway/shipway/demo
+module shipway.dev/demo
 
 go 1.23

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// commit is set by the linker: -ldflags "-X main.commit=$(git rev-parse HEAD)".
+// commit is set by the linker; see the file `build`.
 var commit = "unknown"
 
 // The exit codes. `EXIT` may ask for any other.

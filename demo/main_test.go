@@ -80,7 +80,7 @@ func TestPages(t *testing.T) {
 		code       int
 		body       string
 	}{
-		{"home says colour and commit", "/", []string{"COLOR", "green"}, 200, "hello: color=green commit=unknown host="},
+		{"home says colour and commit", "/", []string{"COLOR", "green"}, 200, greeting + ": color=green commit=unknown host="},
 		{"home without a colour", "/", nil, 200, "color=none"},
 		{"ping", "/ping", nil, 200, "pong\n"},
 		{"ping while never ready", "/ping", []string{"NEVER_READY", "1"}, 200, "pong\n"},
