@@ -11,7 +11,7 @@ die() {
 
 # bench_is_up: true if the bench runs and is well
 bench_is_up() {
-  "$root/script/cluster" status >/dev/null 2>&1
+  "$root/script/cluster" status >/dev/null
 }
 
 # bench_env: points this shell at the bench
@@ -19,9 +19,4 @@ bench_env() {
   local variables
   variables=$("$root/script/cluster" env)
   eval "$variables"
-}
-
-# bench_variables: the names of the variables that bench_env sets
-bench_variables() {
-  "$root/script/cluster" env | sed -n 's/^export \([A-Za-z_][A-Za-z_0-9]*\)=.*/\1/p'
 }
