@@ -1,1 +1,11 @@
 //! Bounded reads, standard input, atomic writes.
+
+mod error;
+mod manifests;
+mod read;
+mod write;
+
+pub(crate) use error::FileError;
+pub(crate) use manifests::manifests;
+pub(crate) use read::{read_stdin, read_text};
+pub(crate) use write::write;

@@ -6,6 +6,7 @@ mod commit;
 mod connection;
 mod event;
 mod image;
+mod manifests;
 mod object;
 mod outcome;
 mod place;
@@ -27,6 +28,7 @@ pub use event::{
     SourceEvent, Stamped, StepState, SwitchEvent,
 };
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
+pub use manifests::{Allow, Layers};
 pub use object::{FieldPath, Object, ObjectId, PathStep, Rendered, Resource, Stage};
 pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};
 pub use place::{DocumentRef, Place, SourceText};
