@@ -1,1 +1,21 @@
-//! Text, flags and variables become settings, each with its origin.
+//! What is configured: flags, variables, shipway.yaml and defaults, in this order, each value with its origin.
+
+mod describe;
+mod error;
+mod file;
+mod names;
+mod resolve;
+mod schema;
+mod settings;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use describe::describe;
+pub(crate) use error::ConfigError;
+pub(crate) use names::dns_label;
+pub(crate) use resolve::{asked_commit, resolve};
+pub(crate) use schema::schema;
+pub(crate) use settings::{Allow, DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings};
+
+/// The name that is looked for in the repository's root.
+pub(crate) const FILE_NAME: &str = "shipway.yaml";

@@ -1,0 +1,117 @@
+//! shipway.yaml as it is written. The schema is made of these types, and files are checked against the schema.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+#[cfg(test)]
+use schemars::JsonSchema;
+
+/// The configuration of shipway. All keys are optional.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema), schemars(title = "shipway.yaml"))]
+#[serde(deny_unknown_fields)]
+pub(super) struct File {
+    /// The app's name: the last part of the remote's URL without one.
+    pub app: Option<String>,
+    /// What is built. Without this the only image of the manifests that has no tag or `latest`.
+    pub images: Option<Vec<ImageFile>>,
+    /// The image tag, of `{branch}`, `{sha8}` and `{sha}`. Default: `{branch}-{sha8}`.
+    pub tag: Option<String>,
+    /// Environments for which the tag `latest` is moved too.
+    pub latest: Option<Vec<String>>,
+    /// Folders or files, in this order. Default: `kubernetes`.
+    pub manifests: Option<Vec<String>>,
+    /// Where branches and git tags go. The first match wins, top to bottom.
+    pub environments: Option<BTreeMap<String, Option<EnvironmentFile>>>,
+    /// Two colours behind one Service.
+    pub blue_green: Option<BlueGreenFile>,
+    /// How a deploy is done and judged.
+    pub deploy: Option<DeployFile>,
+    /// What beyond the target's namespace the manifests may touch.
+    pub allow: Option<AllowFile>,
+}
+
+/// An image that is built and pushed.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImageFile {
+    /// The repository, as in `registry.example.com/team/demo`. The manifests name it with any tag or none.
+    pub name: String,
+    /// The folder that is sent to the build, relative to this file. Default: `.`
+    pub context: Option<String>,
+    /// Relative to this file. Default: `Dockerfile` in the context.
+    pub dockerfile: Option<String>,
+    /// The stage of the Dockerfile that is built. Default: the last.
+    pub target: Option<String>,
+    /// Build arguments. Values are texts: quote what looks like a number.
+    pub args: Option<BTreeMap<String, String>>,
+    /// As in `linux/amd64`. Default: the engine's own.
+    pub platform: Option<String>,
+}
+
+/// One place that is deployed to.
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct EnvironmentFile {
+    /// Patterns of branches; `*` is any number of any characters, `/` too.
+    pub branches: Option<Vec<String>>,
+    /// Patterns of git tags.
+    pub tags: Option<Vec<String>>,
+    /// May hold `{app}`, `{branch}` and `{user}`. Default: `{app}` for production, `{app}-` and the environment's name for others.
+    pub namespace: Option<String>,
+    /// The context in the kubeconfig.
+    pub context: Option<String>,
+    /// Ask before anything is changed. Default: true for production.
+    pub confirm: Option<bool>,
+}
+
+/// Two Deployments, of which one carries the traffic.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct BlueGreenFile {
+    /// The Service whose selector is switched.
+    pub service: String,
+    /// The label in its selector and on the pods. Default: `color`.
+    pub label: Option<String>,
+    /// Default: `[blue, green]`
+    pub colors: Option<[String; 2]>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct DeployFile {
+    /// How long nothing may move. Default: `10m`.
+    pub timeout: Option<Length>,
+    /// How long it may take altogether. Default: `60m`.
+    pub max_time: Option<Length>,
+    /// How long all must stay ready. Default: `5s`.
+    pub settle: Option<Length>,
+    /// Restarts of a container that are forgiven. Default: 2.
+    pub restarts: Option<u32>,
+    /// Ask the registry for the image before the cluster is touched. Default: true.
+    pub registry_check: Option<bool>,
+}
+
+/// A length of time: seconds, or a text such as `90s`, `10m`, `1h30m`.
+#[derive(Clone, Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(untagged)]
+pub(super) enum Length {
+    Seconds(f64),
+    Text(String),
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct AllowFile {
+    /// Other namespaces.
+    pub namespaces: Option<Vec<String>>,
+    /// `Kind.group` or `Kind.group/name`, as in `ClusterRole.rbac.authorization.k8s.io/demo`.
+    pub cluster_scoped: Option<Vec<String>>,
+}

@@ -1,0 +1,427 @@
+//! Lays flags, variables, file and defaults over each other.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::{
+    model::{BlueGreen, Facts, FieldPath, Origin, PathStep, Platform, Reference, SourceText, Sourced, Variables},
+    yaml,
+};
+
+use super::{
+    Allow, ConfigError, DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings,
+    file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, ImageFile, Length},
+    names::{dns_label, is_dns_label, of_remote},
+    schema::{self, Fault, FaultKind},
+};
+
+const DEFAULT_TAG: &str = "{branch}-{sha8}";
+const DEFAULT_MANIFESTS: &str = "kubernetes";
+pub(crate) const PRODUCTION: &str = "production";
+
+/// The commit that is asked for, to be handed to `source::read`.
+pub(crate) fn asked_commit(flags: &Flags, variables: &Variables) -> Option<Sourced<String>> {
+    given(flags.commit.as_ref(), "--commit", variables, "SHIPWAY_COMMIT")
+}
+
+/// What is meant. `file` is shipway.yaml where there is one; `facts` are none outside a repository.
+///
+/// # Errors
+/// Everything that is wrong with the file comes with its place: unknown keys with the nearest known one, wrong types and
+/// values, keys that this version does not support.
+pub(crate) fn resolve(
+    file: Option<&SourceText>,
+    flags: &Flags,
+    variables: &Variables,
+    facts: Option<&Facts>,
+) -> Result<Settings, ConfigError> {
+    let document = Document::read(file)?;
+    let content: File = serde_json::from_value(document.value.clone())
+        .map_err(|error| document.wrong(&FieldPath::default(), format!("cannot be read: {error}"), None))?;
+    let environments = environments(&document, content.environments)?;
+    let ci = facts.and_then(|facts| facts.ci.as_ref());
+    let latest = content.latest.unwrap_or_default();
+    document.known_environments(&latest, &environments)?;
+    Ok(Settings {
+        app: app(&document, content.app, variables, facts)?,
+        environment: given(flags.env.as_ref(), "--env", variables, "SHIPWAY_ENV"),
+        namespace: label(given(flags.namespace.as_ref(), "--namespace", variables, "SHIPWAY_NAMESPACE"))?,
+        branch: branch(flags, variables, facts),
+        commit: facts.map(|facts| commit(flags, variables, facts)),
+        head: ci.and_then(|ci| ci.pull_request.as_ref()).and_then(|request| request.head.clone()),
+        git_tag: ci.and_then(|ci| ci.git_tag.clone()),
+        tag: tag(&document, content.tag, given(flags.tag.as_ref(), "--tag", variables, "SHIPWAY_TAG"))?,
+        run_url: ci.and_then(|ci| ci.run_url.clone()),
+        ci: ci.map(|ci| ci.system),
+        user: ci
+            .and_then(|ci| ci.user.clone())
+            .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| variables.sourced(name))),
+        images: images(&document, content.images.unwrap_or_default())?,
+        latest,
+        manifests: document
+            .sourced("manifests", content.manifests)
+            .unwrap_or_else(|| Sourced::new(vec![DEFAULT_MANIFESTS.into()], Origin::Default)),
+        environments,
+        blue_green_origin: content.blue_green.as_ref().map(|_| document.origin(&FieldPath::parse("blue_green"))),
+        blue_green: blue_green(&document, content.blue_green)?,
+        deploy: deploy(&document, content.deploy.unwrap_or_default(), flags, variables)?,
+        allow: allow(content.allow.unwrap_or_default()),
+        context: given(flags.context.as_ref(), "--context", variables, "SHIPWAY_CONTEXT"),
+        server: given(flags.server.as_ref(), "--server", variables, "SHIPWAY_SERVER"),
+        yes: flags.yes,
+        allow_dirty: flags.allow_dirty,
+        allow_older: flags.allow_older,
+    })
+}
+
+/// The file's one document, checked against the schema.
+struct Document<'f> {
+    text: Option<&'f SourceText>,
+    number: usize,
+    value: Value,
+}
+
+impl<'f> Document<'f> {
+    fn read(text: Option<&'f SourceText>) -> Result<Self, ConfigError> {
+        let empty = || Value::Object(serde_json::Map::new());
+        let Some(source) = text else {
+            return Ok(Self { text, number: 0, value: empty() });
+        };
+        let read = yaml::documents(source)?;
+        if let Some(duplicate) = read.warnings.into_iter().next() {
+            return Err(ConfigError::Duplicate(duplicate));
+        }
+        let mut documents = read.documents.into_iter();
+        let first = documents.next();
+        if let Some(second) = documents.next() {
+            let place = yaml::nearest(source, second.at.document, &FieldPath::default());
+            return Err(ConfigError::SeveralDocuments { place });
+        }
+        let document = match first {
+            Some(first) => Self { text, number: first.at.document, value: first.value },
+            None => Self { text, number: 0, value: empty() },
+        };
+        schema::check(&document.value).map_err(|fault| document.told(fault))?;
+        Ok(document)
+    }
+
+    fn place(&self, path: &FieldPath) -> Option<crate::model::Place> {
+        yaml::nearest(self.text?, self.number, path)
+    }
+
+    fn origin(&self, path: &FieldPath) -> Origin {
+        self.place(path).map_or(Origin::Default, Origin::File)
+    }
+
+    fn sourced<T>(&self, path: &str, value: Option<T>) -> Option<Sourced<T>> {
+        value.map(|value| Sourced::new(value, self.origin(&FieldPath::parse(path))))
+    }
+
+    fn wrong(&self, path: &FieldPath, wrong: impl Into<String>, hint: Option<String>) -> ConfigError {
+        ConfigError::Value { path: path.to_string(), wrong: wrong.into(), hint, place: self.place(path) }
+    }
+
+    fn told(&self, fault: Fault) -> ConfigError {
+        let Fault { path, kind } = fault;
+        let place = self.place(&path);
+        let shown = path.to_string();
+        match kind {
+            FaultKind::UnknownKey { nearest, known } => ConfigError::UnknownKey { path: shown, nearest, known, place },
+            FaultKind::NotSupported => ConfigError::NotSupported { path: shown, place },
+            FaultKind::MissingKey(key) => self.wrong(&path, format!("needs `{key}`"), None),
+            FaultKind::Count(count) => self.wrong(&path, format!("must have {count} entries"), None),
+            FaultKind::Type { wanted, .. } if shown.is_empty() => {
+                let file = self.text.map_or("shipway.yaml", |text| &text.name);
+                ConfigError::Value { path: file.to_owned(), wrong: wanted, hint: None, place }
+            }
+            FaultKind::Type { wanted, found } => {
+                let scalar = matches!(found, Value::Number(_) | Value::Bool(_));
+                let hint = (wanted.contains("a text") && scalar).then(|| "quote it".to_owned());
+                self.wrong(&path, wanted, hint)
+            }
+        }
+    }
+
+    /// `latest` names environments: a slip there would be silent.
+    fn known_environments(&self, named: &[String], known: &[EnvironmentSettings]) -> Result<(), ConfigError> {
+        let mut names: Vec<&str> = known.iter().map(|environment| environment.name.value.as_str()).collect();
+        if names.is_empty() {
+            names = vec![PRODUCTION, "qa"];
+        }
+        match named.iter().enumerate().find(|(_, name)| !names.contains(&name.as_str())) {
+            None => Ok(()),
+            Some((index, name)) => Err(self.wrong(
+                &FieldPath::default().key("latest").index(index),
+                format!("names no environment: `{name}`"),
+                Some(format!("there are {}", names.join(", "))),
+            )),
+        }
+    }
+}
+
+/// A flag, else a variable.
+fn given(flag: Option<&String>, name: &'static str, variables: &Variables, variable: &str) -> Option<Sourced<String>> {
+    match flag {
+        Some(value) => Some(Sourced::new(value.clone(), Origin::Flag(name))),
+        None => variables.sourced(variable),
+    }
+}
+
+fn label(given: Option<Sourced<String>>) -> Result<Option<Sourced<String>>, ConfigError> {
+    match given {
+        Some(found) if !is_dns_label(&found.value) => Err(ConfigError::Given {
+            origin: found.origin.to_string(),
+            value: found.value,
+            wrong: "which is no name for a namespace (a-z, 0-9 and `-`, at most 63)".into(),
+        }),
+        found => Ok(found),
+    }
+}
+
+fn app(
+    document: &Document<'_>,
+    written: Option<String>,
+    variables: &Variables,
+    facts: Option<&Facts>,
+) -> Result<Sourced<String>, ConfigError> {
+    if let Some(found) = label(variables.sourced("SHIPWAY_APP"))? {
+        return Ok(found);
+    }
+    if let Some(name) = written {
+        if !is_dns_label(&name) {
+            let hint = dns_label(&name).map(|label| format!("write `{label}`"));
+            let wrong = "may hold a-z, 0-9 and `-`, at most 63, and starts and ends with a letter or digit";
+            return Err(document.wrong(&FieldPath::parse("app"), wrong, hint));
+        }
+        return Ok(Sourced::new(name, document.origin(&FieldPath::parse("app"))));
+    }
+    let facts = facts.ok_or(ConfigError::NoApp)?;
+    if let Some(name) = facts.remote_url.as_deref().and_then(of_remote) {
+        return Ok(Sourced::new(name, Origin::Git("remote origin".into())));
+    }
+    let folder = facts.root.file_name().and_then(|name| dns_label(&name.to_string_lossy()));
+    folder.map(|name| Sourced::new(name, Origin::Rule("the folder's name".into()))).ok_or(ConfigError::NoApp)
+}
+
+/// On a git tag build there is no branch, whatever is checked out.
+fn branch(flags: &Flags, variables: &Variables, facts: Option<&Facts>) -> Option<Sourced<String>> {
+    if let Some(branch) = given(flags.branch.as_ref(), "--branch", variables, "SHIPWAY_BRANCH") {
+        return Some(branch);
+    }
+    let facts = facts?;
+    let of_git = || facts.branch.clone().map(|branch| Sourced::new(branch, Origin::Git("HEAD".into())));
+    match &facts.ci {
+        Some(ci) if ci.branch.is_some() || ci.git_tag.is_some() || ci.pull_request.is_some() => ci.branch.clone(),
+        _ => of_git(),
+    }
+}
+
+/// What is checked out is what is built, so CI's word counts only where it says the same.
+fn commit(flags: &Flags, variables: &Variables, facts: &Facts) -> Sourced<String> {
+    let said = facts.ci.as_ref().and_then(|ci| ci.commit.as_ref()).filter(|said| said.value == facts.commit.sha);
+    let origin = asked_commit(flags, variables)
+        .map(|asked| asked.origin)
+        .or_else(|| said.map(|said| said.origin.clone()))
+        .unwrap_or_else(|| Origin::Git("HEAD".into()));
+    Sourced::new(facts.commit.sha.clone(), origin)
+}
+
+fn tag(
+    document: &Document<'_>,
+    written: Option<String>,
+    asked: Option<Sourced<String>>,
+) -> Result<Sourced<String>, ConfigError> {
+    if let Some(asked) = asked {
+        return Ok(asked);
+    }
+    let Some(template) = written else {
+        return Ok(Sourced::new(DEFAULT_TAG.into(), Origin::Default));
+    };
+    let path = FieldPath::parse("tag");
+    placeholders(document, &path, &template, &["branch", "sha8", "sha"])?;
+    Ok(Sourced::new(template, document.origin(&path)))
+}
+
+fn placeholders(document: &Document<'_>, path: &FieldPath, text: &str, known: &[&str]) -> Result<(), ConfigError> {
+    let listed = || Some(format!("known here: {{{}}}", known.join("}, {")));
+    for part in text.split('{').skip(1) {
+        let Some((name, _)) = part.split_once('}') else {
+            return Err(document.wrong(path, "has a `{` without its `}`", listed()));
+        };
+        if !known.contains(&name) {
+            return Err(document.wrong(path, format!("holds `{{{name}}}`, which is nothing"), listed()));
+        }
+    }
+    Ok(())
+}
+
+fn images(document: &Document<'_>, written: Vec<ImageFile>) -> Result<Vec<ImageSettings>, ConfigError> {
+    let mut images: Vec<ImageSettings> = Vec::with_capacity(written.len());
+    for (index, image) in written.into_iter().enumerate() {
+        let path = FieldPath::default().key("images").index(index);
+        let name = path.key("name");
+        let reference: Reference = image.name.parse().map_err(|error: crate::model::ReferenceError| {
+            document.wrong(&name, format!("is no image repository: {error}"), None)
+        })?;
+        if reference.tag.is_some() || reference.digest.is_some() {
+            let hint = Some(format!("write `{}`: shipway puts in the tag", reference.repository));
+            return Err(document.wrong(&name, "has a tag or digest", hint));
+        }
+        if images.iter().any(|other| other.repository.value == reference.repository) {
+            return Err(document.wrong(&name, "stands twice", None));
+        }
+        let context = image.context.unwrap_or_else(|| ".".into());
+        let in_context = match context.trim_end_matches('/') {
+            "." | "" => "Dockerfile".to_owned(),
+            folder => format!("{folder}/Dockerfile"),
+        };
+        images.push(ImageSettings {
+            repository: Sourced::new(reference.repository, document.origin(&name)),
+            dockerfile: image.dockerfile.unwrap_or(in_context),
+            context,
+            target: image.target,
+            args: image.args.unwrap_or_default(),
+            platform: platform(document, &path, image.platform)?,
+        });
+    }
+    Ok(images)
+}
+
+/// `os/architecture`, and sometimes a variant.
+fn platform(
+    document: &Document<'_>,
+    image: &FieldPath,
+    written: Option<String>,
+) -> Result<Option<Platform>, ConfigError> {
+    match written {
+        Some(text) if !matches!(text.split('/').filter(|part| !part.is_empty()).count(), 2 | 3) => {
+            Err(document.wrong(&image.key("platform"), "is no platform", Some("write it as in `linux/amd64`".into())))
+        }
+        written => Ok(written.map(Platform)),
+    }
+}
+
+/// In the order of the file, which the parsed map has lost.
+fn environments(
+    document: &Document<'_>,
+    written: Option<BTreeMap<String, Option<EnvironmentFile>>>,
+) -> Result<Vec<EnvironmentSettings>, ConfigError> {
+    let mut written = written.unwrap_or_default();
+    let names: Vec<String> = document
+        .value
+        .get("environments")
+        .and_then(Value::as_object)
+        .map(|found| found.keys().cloned().collect())
+        .unwrap_or_default();
+    names
+        .into_iter()
+        .map(|name| environment(document, written.remove(&name).flatten().unwrap_or_default(), name))
+        .collect()
+}
+
+fn environment(
+    document: &Document<'_>,
+    written: EnvironmentFile,
+    name: String,
+) -> Result<EnvironmentSettings, ConfigError> {
+    let path = FieldPath(vec![PathStep::Key("environments".into()), PathStep::Key(name.clone())]);
+    if !is_dns_label(&name) {
+        let hint = dns_label(&name).map(|label| format!("write `{label}`"));
+        return Err(document.wrong(&path, "is no name for an environment (a-z, 0-9 and `-`)", hint));
+    }
+    let at = |key: &str, value: Option<String>| value.map(|value| Sourced::new(value, document.origin(&path.key(key))));
+    if let Some(namespace) = &written.namespace {
+        let place = path.key("namespace");
+        placeholders(document, &place, namespace, &["app", "branch", "user"])?;
+        let filled =
+            ["{app}", "{branch}", "{user}"].iter().fold(namespace.clone(), |text, name| text.replace(name, "x"));
+        if !is_dns_label(&filled) {
+            return Err(document.wrong(&place, "is no name for a namespace (a-z, 0-9 and `-`, at most 63)", None));
+        }
+    }
+    Ok(EnvironmentSettings {
+        branches: written.branches.unwrap_or_default(),
+        tags: written.tags.unwrap_or_default(),
+        namespace: at("namespace", written.namespace),
+        context: at("context", written.context),
+        confirm: written.confirm.unwrap_or(name == PRODUCTION),
+        name: Sourced::new(name, document.origin(&path)),
+    })
+}
+
+fn blue_green(document: &Document<'_>, written: Option<BlueGreenFile>) -> Result<Option<BlueGreen>, ConfigError> {
+    let Some(written) = written else {
+        return Ok(None);
+    };
+    let colors = written.colors.unwrap_or_else(|| ["blue".into(), "green".into()]);
+    if colors[0] == colors[1] || colors.iter().any(String::is_empty) {
+        return Err(document.wrong(&FieldPath::parse("blue_green.colors"), "must be two different names", None));
+    }
+    Ok(Some(BlueGreen { service: written.service, label: written.label.unwrap_or_else(|| "color".into()), colors }))
+}
+
+fn deploy(
+    document: &Document<'_>,
+    written: DeployFile,
+    flags: &Flags,
+    variables: &Variables,
+) -> Result<DeploySettings, ConfigError> {
+    let length = |key: &str, written: Option<Length>, default: f64| -> Result<Sourced<f64>, ConfigError> {
+        let path = FieldPath::parse(&format!("deploy.{key}"));
+        let Some(written) = written else {
+            return Ok(Sourced::new(default, Origin::Default));
+        };
+        let hint = || Some("write it as in `90s`, `10m`, `1h30m`".to_owned());
+        let seconds = seconds(&written).ok_or_else(|| document.wrong(&path, "is no length of time", hint()))?;
+        Ok(Sourced::new(seconds, document.origin(&path)))
+    };
+    let asked = match given(flags.timeout.as_ref(), "--timeout", variables, "SHIPWAY_TIMEOUT") {
+        None => None,
+        Some(asked) => Some(asked_length(asked)?),
+    };
+    Ok(DeploySettings {
+        timeout: match asked {
+            Some(asked) => asked,
+            None => length("timeout", written.timeout, 600.0)?,
+        },
+        max_time: length("max_time", written.max_time, 3600.0)?,
+        settle: length("settle", written.settle, 5.0)?,
+        restarts: document
+            .sourced("deploy.restarts", written.restarts)
+            .unwrap_or_else(|| Sourced::new(2, Origin::Default)),
+        registry_check: document
+            .sourced("deploy.registry_check", written.registry_check)
+            .unwrap_or_else(|| Sourced::new(true, Origin::Default)),
+    })
+}
+
+fn asked_length(asked: Sourced<String>) -> Result<Sourced<f64>, ConfigError> {
+    match seconds(&Length::Text(asked.value.clone())) {
+        Some(seconds) => Ok(Sourced::new(seconds, asked.origin)),
+        None => Err(ConfigError::Given {
+            origin: asked.origin.to_string(),
+            value: asked.value,
+            wrong: "which is no length of time: write it as in `90s`, `10m`, `1h30m`".into(),
+        }),
+    }
+}
+
+/// A bare number is seconds.
+fn seconds(length: &Length) -> Option<f64> {
+    let seconds = match length {
+        Length::Seconds(seconds) => *seconds,
+        Length::Text(text) => match text.parse::<f64>() {
+            Ok(seconds) => seconds,
+            Err(_) => text.parse::<jiff::SignedDuration>().ok()?.as_secs_f64(),
+        },
+    };
+    (seconds.is_finite() && seconds >= 0.0).then_some(seconds)
+}
+
+fn allow(written: AllowFile) -> Allow {
+    Allow {
+        namespaces: written.namespaces.unwrap_or_default(),
+        cluster_scoped: written.cluster_scoped.unwrap_or_default(),
+    }
+}

@@ -1,0 +1,156 @@
+//! What is meant, after flags, variables, file and defaults are laid over each other.
+
+use std::collections::BTreeMap;
+
+use crate::model::{BlueGreen, ConnectionOptions, Origin, Platform, Repository, Rules, Sourced, Variables};
+
+/// What was typed. None and false are what was not.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Flags {
+    pub env: Option<String>,
+    pub branch: Option<String>,
+    pub commit: Option<String>,
+    pub tag: Option<String>,
+    pub namespace: Option<String>,
+    pub context: Option<String>,
+    pub server: Option<String>,
+    /// `10m`, `90s`
+    pub timeout: Option<String>,
+    pub yes: bool,
+    pub allow_dirty: bool,
+    pub allow_older: bool,
+}
+
+/// One image that is built.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ImageSettings {
+    pub repository: Sourced<Repository>,
+    /// Relative to the folder of shipway.yaml, the repository's root without one.
+    pub context: String,
+    pub dockerfile: String,
+    pub target: Option<String>,
+    pub args: BTreeMap<String, String>,
+    /// None: the engine's own.
+    pub platform: Option<Platform>,
+}
+
+impl ImageSettings {
+    /// The only image of a repository without configuration.
+    pub(crate) fn conventional(repository: Sourced<Repository>) -> Self {
+        Self {
+            repository,
+            context: ".".into(),
+            dockerfile: "Dockerfile".into(),
+            target: None,
+            args: BTreeMap::new(),
+            platform: None,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct EnvironmentSettings {
+    /// Its origin is the place in the file.
+    pub name: Sourced<String>,
+    /// Patterns; `*` is any number of any characters.
+    pub branches: Vec<String>,
+    pub tags: Vec<String>,
+    /// May hold `{app}`, `{branch}` and `{user}`.
+    pub namespace: Option<Sourced<String>>,
+    pub context: Option<Sourced<String>>,
+    /// True where a person must agree.
+    pub confirm: bool,
+}
+
+/// What beyond the target's namespace the manifests may touch.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Allow {
+    pub namespaces: Vec<String>,
+    /// `Kind.group` or `Kind.group/name`
+    pub cluster_scoped: Vec<String>,
+}
+
+/// Lengths are seconds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct DeploySettings {
+    pub timeout: Sourced<f64>,
+    pub max_time: Sourced<f64>,
+    pub settle: Sourced<f64>,
+    pub restarts: Sourced<u32>,
+    /// False: the registry cannot be reached from here; deploy by tag.
+    pub registry_check: Sourced<bool>,
+}
+
+impl DeploySettings {
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            timeout: self.timeout.value,
+            max_time: self.max_time.value,
+            settle: self.settle.value,
+            restarts: self.restarts.value,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Settings {
+    pub app: Sourced<String>,
+    /// Asked for by flag or variable; none is decided by branch or git tag.
+    pub environment: Option<Sourced<String>>,
+    /// Asked for by flag or variable.
+    pub namespace: Option<Sourced<String>>,
+    /// The source branch, on a pull request. None on a git tag build and on a detached HEAD outside CI.
+    pub branch: Option<Sourced<String>>,
+    /// The full hash. None outside a repository.
+    pub commit: Option<Sourced<String>>,
+    /// The head of a pull request, where it is not what is checked out.
+    pub head: Option<String>,
+    pub git_tag: Option<Sourced<String>>,
+    /// A template with `{branch}`, `{sha8}`, `{sha}`; from a flag or variable it is taken as it is.
+    pub tag: Sourced<String>,
+    pub run_url: Option<Sourced<String>>,
+    /// `github`, `gitlab`, ..; none outside CI.
+    pub ci: Option<&'static str>,
+    /// Who pushed, or who is logged in here.
+    pub user: Option<Sourced<String>>,
+    /// As configured; empty where the manifests decide.
+    pub images: Vec<ImageSettings>,
+    /// Environments for which `latest` is moved too.
+    pub latest: Vec<String>,
+    /// Folders and files, in order; relative as `context` is.
+    pub manifests: Sourced<Vec<String>>,
+    /// In the file's order; empty means the default rule (production and qa).
+    pub environments: Vec<EnvironmentSettings>,
+    pub blue_green: Option<BlueGreen>,
+    /// Where that stands.
+    pub blue_green_origin: Option<Origin>,
+    pub deploy: DeploySettings,
+    pub allow: Allow,
+    /// Asked for by flag or variable; goes before the environment's.
+    pub context: Option<Sourced<String>>,
+    pub server: Option<Sourced<String>>,
+    pub yes: bool,
+    pub allow_dirty: bool,
+    pub allow_older: bool,
+}
+
+impl Settings {
+    pub(crate) fn environment_named(&self, name: &str) -> Option<&EnvironmentSettings> {
+        self.environments.iter().find(|environment| environment.name.value == name)
+    }
+
+    /// True where the tag was asked for, and not made of branch and commit.
+    pub(crate) fn tag_is_asked(&self) -> bool {
+        matches!(self.tag.origin, Origin::Flag(_) | Origin::Variable(_))
+    }
+
+    /// How the cluster of an environment is reached.
+    pub(crate) fn connection(&self, environment: &str, variables: &Variables) -> ConnectionOptions {
+        let of_environment = || self.environment_named(environment)?.context.clone();
+        ConnectionOptions {
+            context: self.context.clone().or_else(of_environment),
+            server: self.server.clone(),
+            variables: variables.clone(),
+        }
+    }
+}

@@ -1,0 +1,184 @@
+use super::*;
+use crate::model::{CiFacts, Commit, Explain as _, Facts, Origin, PullRequest, SourceText, Sourced, Variables};
+
+fn text(content: &str) -> SourceText {
+    SourceText { name: "shipway.yaml".into(), text: content.into() }
+}
+
+fn facts() -> Facts {
+    Facts {
+        root: "/work/some_app".into(),
+        commit: Commit { sha: "fc59806301".repeat(4), subject: "Fix".into(), author: "a".into(), time: 0 },
+        checkout: "fc59806301".repeat(4),
+        branch: Some("master".into()),
+        remote_url: Some("https://git.example.com/team/demo.git".into()),
+        default_branch: None,
+        dirty: None,
+        shallow: false,
+        ci: None,
+    }
+}
+
+fn settings(content: &str) -> Settings {
+    resolve(Some(&text(content)), &Flags::default(), &Variables::default(), Some(&facts())).unwrap()
+}
+
+fn error(content: &str) -> ConfigError {
+    resolve(Some(&text(content)), &Flags::default(), &Variables::default(), Some(&facts())).unwrap_err()
+}
+
+#[test]
+fn without_a_file_everything_has_a_default() {
+    let settings = resolve(None, &Flags::default(), &Variables::default(), Some(&facts())).unwrap();
+    assert_eq!(settings.app, Sourced::new("demo".into(), Origin::Git("remote origin".into())));
+    assert_eq!(settings.tag, Sourced::new("{branch}-{sha8}".into(), Origin::Default));
+    assert_eq!(settings.branch, Some(Sourced::new("master".into(), Origin::Git("HEAD".into()))));
+    assert_eq!(settings.manifests.value, ["kubernetes"]);
+    assert_eq!((settings.environments.len(), settings.images.len()), (0, 0));
+    let rules = settings.deploy.rules();
+    assert_eq!((rules.timeout, rules.max_time, rules.settle, rules.restarts), (600.0, 3600.0, 5.0, 2));
+    let folder = Facts { remote_url: None, ..facts() };
+    let settings = resolve(None, &Flags::default(), &Variables::default(), Some(&folder)).unwrap();
+    assert_eq!(settings.app.value, "some-app");
+}
+
+#[test]
+fn a_full_file_is_read_in_its_order() {
+    let settings = settings(
+        r#"app: shop
+images:
+  - name: registry.example.com/team/shop
+    args: {RUBY_VERSION: "3.4"}
+    platform: linux/amd64
+  - {name: team/worker, context: worker}
+tag: "{sha8}"
+latest: [production]
+manifests: [deploy, extra.yaml]
+environments:
+  production: {branches: [master], context: prod}
+  staging: {branches: ["release/*"], tags: ["v*"], namespace: shop-staging, confirm: true}
+  any: {branches: ["*"], namespace: "{app}-{branch}"}
+  empty:
+blue_green: {service: shop-bg}
+deploy: {timeout: 90s, max_time: 1h30m, settle: 0, restarts: 0, registry_check: false}
+allow: {namespaces: [other], cluster_scoped: [ClusterRole.rbac.authorization.k8s.io/shop]}
+"#,
+    );
+    let names: Vec<&str> = settings.environments.iter().map(|environment| environment.name.value.as_str()).collect();
+    assert_eq!(names, ["production", "staging", "any", "empty"]);
+    let confirm: Vec<bool> = settings.environments.iter().map(|environment| environment.confirm).collect();
+    assert_eq!(confirm, [true, true, false, false]);
+    assert_eq!(settings.images[1].dockerfile, "worker/Dockerfile");
+    assert_eq!(settings.images[0].repository.origin.to_string(), "shipway.yaml:3:5");
+    let context = settings.environments[0].context.as_ref().unwrap();
+    assert_eq!((context.value.as_str(), context.origin.to_string().as_str()), ("prod", "shipway.yaml:11:36"));
+    assert_eq!(settings.deploy.timeout.value, 90.0);
+    assert_eq!(settings.deploy.max_time.value, 5400.0);
+    assert_eq!(settings.deploy.settle.value, 0.0);
+    assert_eq!(settings.blue_green.unwrap().colors, ["blue", "green"]);
+    assert_eq!(settings.allow.namespaces, ["other"]);
+}
+
+#[test]
+fn flags_go_before_variables_and_variables_before_the_file() {
+    let variables: Variables =
+        [("SHIPWAY_TAG", "of-variable"), ("SHIPWAY_ENV", "qa"), ("SHIPWAY_NAMESPACE", ""), ("SHIPWAY_TIMEOUT", "3m")]
+            .into_iter()
+            .collect();
+    let file = text("tag: '{sha8}'\ndeploy: {timeout: 1m}\n");
+    let of = |flags: &Flags| resolve(Some(&file), flags, &variables, Some(&facts())).unwrap();
+    let asked = of(&Flags { tag: Some("of-flag".into()), ..Flags::default() });
+    assert_eq!(asked.tag, Sourced::new("of-flag".into(), Origin::Flag("--tag")));
+    let told = of(&Flags::default());
+    assert_eq!(told.tag, Sourced::new("of-variable".into(), Origin::Variable("SHIPWAY_TAG".into())));
+    assert_eq!((told.deploy.timeout.value, told.namespace), (180.0, None));
+    assert_eq!(told.environment.unwrap().origin.to_string(), "variable SHIPWAY_ENV");
+}
+
+#[test]
+fn the_ci_system_goes_before_git() {
+    let branch = Sourced::new("feature/cart".to_owned(), Origin::Variable("CI_BRANCH".into()));
+    let other = Sourced::new("0".repeat(40), Origin::Variable("CI_SHA".into()));
+    let ci = CiFacts { system: "ci", branch: Some(branch.clone()), commit: Some(other), ..CiFacts::default() };
+    let of = |ci: CiFacts| {
+        let facts = Facts { ci: Some(ci), ..facts() };
+        resolve(None, &Flags::default(), &Variables::default(), Some(&facts)).unwrap()
+    };
+    let pushed = of(ci.clone());
+    assert_eq!(pushed.branch, Some(branch));
+    // what is checked out is what is built
+    assert_eq!(pushed.commit.unwrap().origin, Origin::Git("HEAD".into()));
+    let tag = Sourced::new("v1".to_owned(), Origin::Variable("CI_TAG".into()));
+    let tagged = of(CiFacts { branch: None, git_tag: Some(tag), ..ci.clone() });
+    assert_eq!((tagged.branch, tagged.git_tag.unwrap().value.as_str()), (None, "v1"));
+    // a pull request of an unknown branch must not become the one that git names
+    let request = PullRequest { number: None, source_branch: None, head: None, from_fork: false };
+    assert_eq!(of(CiFacts { branch: None, pull_request: Some(request), ..ci }).branch, None);
+}
+
+#[test]
+fn faults_are_told_with_their_place() {
+    for (content, place, message, hint) in [
+        ("enviroments: {}\n", "1:1", "unknown key `enviroments`", "did you mean `environments`?"),
+        ("deploy:\n  timout: 3s\n", "2:3", "unknown key `deploy.timout`", "did you mean `timeout`?"),
+        ("images:\n- {name: a, secret: []}\n", "2:13", "unknown key `images[0].secret`", "known here: "),
+        ("substitute: true\n", "1:1", "`substitute` is not supported yet", "remove it"),
+        ("deploy: {on_failure: hold}\n", "1:10", "`deploy.on_failure` is not supported yet", "remove it"),
+        ("environments: {qa: {ttl: 72h}}\n", "1:21", "`environments.qa.ttl` is not supported yet", "remove it"),
+        ("images: [{name: a, secrets: []}]\n", "1:20", "`images[0].secrets` is not supported yet", "remove it"),
+        ("app: 12\n", "1:1", "`app` must be a text", "quote it"),
+        ("app: My_App\n", "1:1", "`app` may hold a-z", "write `my-app`"),
+        ("images: x\n", "1:1", "`images` must be a list", ""),
+        ("images: [{context: .}]\n", "1:10", "`images[0]` needs `name`", ""),
+        ("images: [{name: 'a:1'}]\n", "1:11", "`images[0].name` has a tag or digest", "write `a`"),
+        ("images: [{name: a, args: {V: 3.10}}]\n", "1:27", "`images[0].args.V` must be a text", "quote it"),
+        ("images: [{name: A}]\n", "1:11", "`images[0].name` is no image repository", ""),
+        ("environments: {qa: {branches: [on]}}\n", "1:32", "`environments.qa.branches[0]` must be a text", "quote it"),
+        ("environments: {qa: {namespace: '{x}'}}\n", "1:21", "`environments.qa.namespace` holds `{x}`", "known here"),
+        ("tag: '{branch'\n", "1:1", "`tag` has a `{` without", "known here: {branch}, {sha8}, {sha}"),
+        ("latest: [prod]\n", "1:10", "`latest[0]` names no environment: `prod`", "there are production, qa"),
+        ("deploy: {timeout: soon}\n", "1:10", "`deploy.timeout` is no length of time", "write it as in"),
+        ("deploy: {timeout: -5s}\n", "1:10", "`deploy.timeout` is no length of time", "write it as in"),
+        ("deploy: {restarts: -1}\n", "1:10", "`deploy.restarts` must be a whole number", ""),
+        ("deploy: {timeout: []}\n", "1:10", "`deploy.timeout` must be a number or a text", ""),
+        ("blue_green: {service: x, colors: [a]}\n", "1:26", "`blue_green.colors` must have 2 entries", ""),
+        ("blue_green: {service: x, colors: [a, a]}\n", "1:26", "`blue_green.colors` must be two different", ""),
+        ("[]\n", "1:1", "`shipway.yaml` must be a mapping", ""),
+        ("app: a\n---\napp: b\n", "3:1", "the configuration is one document", "remove the line `---`"),
+        ("app: a\napp: b\n", "2:1", "`app` stands twice", "remove the one on line 1"),
+    ] {
+        let error = error(content);
+        let at = error.place().map(|place| format!("{}:{}", place.line, place.column));
+        assert_eq!(at.as_deref(), Some(place), "{content}: {error}");
+        assert!(error.to_string().starts_with(message), "{content}: {error}");
+        let hints = error.hints();
+        assert!(hint.is_empty() || hints.first().is_some_and(|told| told.starts_with(hint)), "{content}: {hints:?}");
+        assert!(error.place().unwrap().snippet.is_some(), "{content}");
+    }
+}
+
+#[test]
+fn what_was_typed_is_checked_too() {
+    let flags = Flags { timeout: Some("soon".into()), ..Flags::default() };
+    let error = resolve(None, &flags, &Variables::default(), Some(&facts())).unwrap_err();
+    assert!(error.to_string().starts_with("flag --timeout is `soon`, which is no length of time"), "{error}");
+    let flags = Flags { namespace: Some("A b".into()), ..Flags::default() };
+    assert!(resolve(None, &flags, &Variables::default(), Some(&facts())).is_err());
+    assert!(matches!(resolve(None, &Flags::default(), &Variables::default(), None), Err(ConfigError::NoApp)));
+}
+
+#[test]
+fn every_value_is_described_with_its_origin() {
+    let settings = settings("app: shop\nimages: [{name: team/shop, args: {TOKEN: s3cr3t-value}}]\n");
+    let (json, text) = describe(&settings, None);
+    assert_eq!(json["v"], 1);
+    assert_eq!(json["settings"]["app"], serde_json::json!({"value": "shop", "origin": "shipway.yaml:1:1"}));
+    assert_eq!(json["settings"]["branch"]["origin"], "git HEAD");
+    assert!(json["settings"]["git_tag"].is_null());
+    assert_eq!(json["settings"]["images"]["value"][0]["args"], serde_json::json!(["TOKEN"]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[0].starts_with("app                    shop") && lines[0].ends_with("shipway.yaml:1:1"), "{text}");
+    assert!(!text.contains("s3cr3t") && !json.to_string().contains("s3cr3t"));
+    let columns = |line: &str, word: &str| line.find(word);
+    assert_eq!(columns(lines[0], "shipway.yaml"), columns(lines[3], "git HEAD"), "{text}");
+}
