@@ -1,6 +1,6 @@
 //! CronJob: ready when the server took it; its Jobs are judged when they run.
 
-use super::{Judgement, Kind, Observation};
+use super::{Judgement, Kind, Observation, observation::present};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -16,6 +16,6 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    present(o).map_or_else(|answer| answer, |_| Judgement::ready())
 }

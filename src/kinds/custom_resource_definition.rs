@@ -1,6 +1,6 @@
 //! CustomResourceDefinition: ready when its names are accepted and it is served.
 
-use super::{Judgement, Kind, Observation};
+use super::{Judgement, Kind, Observation, observation::present, read};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -16,6 +16,16 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let live = match present(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    if let Some(refused) = read::condition(live, "NamesAccepted").filter(|condition| condition.status == "False") {
+        return Judgement::failed(o.problem("names-taken", format!("is not accepted: {}", refused.said())));
+    }
+    if read::true_condition(live, "Established").is_some() {
+        return Judgement::ready();
+    }
+    Judgement::waiting("the definition to be served", None)
 }

@@ -1,6 +1,11 @@
 //! DaemonSet: ready when each node that it is meant for runs an available pod of the newest template.
 
-use super::{Judgement, Kind, Observation};
+use super::{
+    Judgement, Kind, Observation,
+    observation::observed,
+    read,
+    workload::{Workload, creation_failure, pods_of, warning},
+};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -16,6 +21,29 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let live = match observed(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    let status = |key| read::count(live, &["status", key]);
+    let (wanted, updated, available) =
+        (status("desiredNumberScheduled"), status("updatedNumberScheduled"), status("numberAvailable"));
+    if read::text(live, &["spec", "updateStrategy", "type"]) == "OnDelete" && updated < wanted {
+        return Judgement::assumed("its pods get the new template when they are deleted (updateStrategy OnDelete)");
+    }
+    let generation = read::text(live, &["metadata", "annotations", "deprecated.daemonset.template.generation"]);
+    let newest = pods_of(o.children, read::uid(live))
+        .into_iter()
+        .filter(|pod| read::text(pod, &["metadata", "labels", "pod-template-generation"]) == generation)
+        .collect();
+    let workload = Workload {
+        wanted,
+        available: available.min(updated),
+        old: status("currentNumberScheduled").saturating_sub(updated),
+        complete: updated == wanted && available == wanted,
+        creation: creation_failure(o, live),
+        ..Workload::new(o, newest)
+    };
+    workload.judge().warn((wanted == 0).then(|| warning(o, "no-node", "runs nowhere: no node matches it")))
 }

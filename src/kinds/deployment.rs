@@ -1,7 +1,14 @@
 //! Deployment: ready when every pod wanted is of the newest template and available, and no old one is left.
 
-use super::{Judgement, Kind, Observation};
-use crate::model::Stage;
+use serde_json::Value;
+
+use super::{
+    Judgement, Kind, Observation,
+    observation::observed,
+    read,
+    workload::{Workload, creation_failure, pods_of},
+};
+use crate::model::{Stage, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     group: "apps",
@@ -16,6 +23,64 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+const REVISION: &[&str] = &["metadata", "annotations", "deployment.kubernetes.io/revision"];
+/// Two looks at a paused Deployment: its status may just be catching up.
+const TWO_LOOKS: f64 = 2.0;
+
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let live = match observed(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    if let Some(image) = overwritten(o, live) {
+        let text = format!("was changed by another after this deploy: it runs {image} now");
+        return Judgement::failed(o.problem("overwritten", text).hint("`shipway deploy` brings this version back"));
+    }
+    let status = |key| read::count(live, &["status", key]);
+    let wanted = read::number(live, &["spec", "replicas"]).map_or(1, |replicas| usize::try_from(replicas).unwrap_or(0));
+    let (updated, total, available) = (status("updatedReplicas"), status("replicas"), status("availableReplicas"));
+    let newest = newest_replica_set(live, o.children);
+    let complete = updated == wanted && total == updated && available == wanted;
+    if read::flag(live, &["spec", "paused"]) && updated < wanted {
+        return paused(o);
+    }
+    Workload {
+        wanted,
+        available,
+        old: total.saturating_sub(updated),
+        complete,
+        creation: newest.and_then(|set| creation_failure(o, set)),
+        ..Workload::new(o, newest.map_or_else(Vec::new, |set| pods_of(o.children, read::uid(set))))
+    }
+    .judge()
+}
+
+fn paused<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let problem = o.problem("paused", "is paused: its controller does not roll it out");
+    let problem = problem.hint("remove `spec.paused`, or resume it");
+    Judgement::new(Verdict::Suspect { problem, grace: TWO_LOOKS })
+}
+
+/// The ReplicaSet of the newest template: its revision is the Deployment's own. Only once the generation is observed.
+fn newest_replica_set<'o>(live: &Value, children: &[&'o Value]) -> Option<&'o Value> {
+    let ours = read::text(live, REVISION);
+    children
+        .iter()
+        .copied()
+        .filter(|child| read::is_kind(child, "ReplicaSet") && read::controller(child) == Some(read::uid(live)))
+        .find(|set| read::text(set, REVISION) == ours)
+}
+
+/// An image that somebody wrote over ours after the apply.
+fn overwritten<'o>(o: &Observation<'o>, live: &'o Value) -> Option<&'o str> {
+    const CONTAINERS: &[&str] = &["spec", "template", "spec", "containers"];
+    if read::number(live, &["metadata", "generation"])? <= o.applied.generation {
+        return None;
+    }
+    read::list(o.body, CONTAINERS).iter().find_map(|sent| {
+        let name = read::text(sent, &["name"]);
+        let now = read::list(live, CONTAINERS).iter().find(|container| read::text(container, &["name"]) == name)?;
+        let image = read::text(now, &["image"]);
+        (image != read::text(sent, &["image"])).then_some(image)
+    })
 }

@@ -1,6 +1,6 @@
 //! HorizontalPodAutoscaler: ready when it is there; a metric that cannot be read is a warning.
 
-use super::{Judgement, Kind, Observation};
+use super::{Judgement, Kind, Observation, observation::present, read, workload::warning};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -16,6 +16,12 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let live = match present(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    let blind = read::condition(live, "ScalingActive").filter(|condition| condition.status == "False");
+    let blind = blind.filter(|condition| condition.reason != "ScalingDisabled");
+    Judgement::ready().warn(blind.map(|condition| warning(o, "not-scaling", format!("does not scale: {}", condition.said()))))
 }

@@ -1,7 +1,12 @@
 //! Job: ready when it is complete.
 
-use super::{Judgement, Kind, Observation};
-use crate::model::Stage;
+use super::{
+    Judgement, Kind, Observation,
+    observation::present,
+    read,
+    workload::{Workload, creation_failure, pods_of},
+};
+use crate::model::{Stage, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     group: "batch",
@@ -16,6 +21,46 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    if o.live.is_none() && read::at(o.body, &["spec", "ttlSecondsAfterFinished"]).is_some() {
+        return Judgement::assumed("it ended, and was deleted when its time to live was over");
+    }
+    let live = match present(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    let pods = pods_of(o.children, read::uid(live));
+    if ["Complete", "SuccessCriteriaMet"].iter().any(|kind| read::true_condition(live, kind).is_some()) {
+        return Judgement::ready();
+    }
+    // FailureTarget comes first, Failed once the pods have ended
+    let failed = ["Failed", "FailureTarget"].iter().find_map(|kind| read::true_condition(live, kind));
+    if let Some(condition) = failed {
+        return Workload::new(o, pods).ended_badly("job-failed", "failed", &condition.said());
+    }
+    if read::true_condition(live, "Suspended").is_some() || read::flag(live, &["spec", "suspend"]) {
+        return suspended(o);
+    }
+    let wanted = read::number(live, &["spec", "completions"]).map_or(1, |wanted| usize::try_from(wanted).unwrap_or(1));
+    let succeeded = read::count(live, &["status", "succeeded"]);
+    let workload = Workload { wanted, creation: creation_failure(o, live), ..Workload::new(o, pods) };
+    let mut judgement = workload.judge();
+    judgement.progress.ready = succeeded.min(wanted);
+    if let Verdict::Waiting { problem } = &mut judgement.verdict
+        && problem.as_ref().is_some_and(|problem| problem.code == "not-ready")
+    {
+        // a Job's pod has to end, not to get ready
+        *problem = None;
+    }
+    if judgement.verdict == (Verdict::Waiting { problem: None }) {
+        judgement.progress.awaiting = Some("the job to end".to_owned());
+    }
+    judgement
+}
+
+fn suspended<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    if read::flag(o.body, &["spec", "suspend"]) {
+        return Judgement::assumed("it is suspended, as the manifest wants it");
+    }
+    Judgement::waiting("the job to be resumed", Some(o.problem("suspended", "is suspended")))
 }

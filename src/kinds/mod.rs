@@ -3,14 +3,22 @@
 //!
 //! Adding a kind: its file, its name in `kinds!`, a folder of fixtures.
 
+mod container;
+mod conventions;
+mod finding;
+mod image_pull;
 mod observation;
 mod plain;
+pub(crate) mod read;
 mod removed;
+mod workload;
 
 use crate::model::{Resource, Stage};
 
-pub(crate) use observation::{Judgement, Observation};
+pub(crate) use observation::{Baseline, Judgement, Observation};
+pub(crate) use pod::{advance, endings, is_alive, is_ready, proves};
 pub(crate) use removed::{Removed, removed};
+pub(crate) use service::ready_endpoints;
 
 /// What is known of one kind.
 #[derive(Debug)]
@@ -79,4 +87,18 @@ kinds![
 /// The built-in kind, in whatever version; none for custom resources.
 pub(crate) fn find(group: &str, kind: &str) -> Option<&'static Kind> {
     JUDGED.iter().copied().chain(plain::KINDS).find(|known| known.kind == kind && known.group == group)
+}
+
+/// Judges what was seen of an object; custom resources by convention.
+pub(crate) fn judge<'o>(observation: &Observation<'o>) -> Judgement<'o> {
+    let id = &observation.applied.id;
+    match find(&id.group, &id.kind) {
+        Some(kind) => (kind.judge)(observation),
+        None => conventions::judge(observation),
+    }
+}
+
+/// True where applied is ready: there is nothing to watch.
+pub(crate) fn is_plain(group: &str, kind: &str) -> bool {
+    plain::KINDS.iter().any(|known| known.kind == kind && known.group == group)
 }

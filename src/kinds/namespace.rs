@@ -1,6 +1,6 @@
 //! Namespace: ready when it is active.
 
-use super::{Judgement, Kind, Observation};
+use super::{Judgement, Kind, Observation, observation::present, read};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -16,6 +16,13 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    match present(o) {
+        Ok(live) if read::text(live, &["status", "phase"]) == "Terminating" => {
+            Judgement::failed(o.problem("gone", "is being deleted"))
+        }
+        Ok(live) if read::text(live, &["status", "phase"]) == "Active" => Judgement::ready(),
+        Ok(_) => Judgement::waiting("the namespace to be active", None),
+        Err(answer) => answer,
+    }
 }

@@ -2,31 +2,43 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::{Applied, Image, Problem, Progress, Question, Reply, Rules, Verdict};
+use super::read;
+use crate::model::{Applied, Exit, Image, Problem, Progress, Question, Reply, Rules, Verdict};
 
-/// All that was seen of one object: only what belongs to it.
+/// Terminations that a container had before this rollout, by pod uid and container name.
+pub(crate) type Baseline = HashMap<(String, String), u32>;
+
+/// All that was seen of one object: only what belongs to it and to this rollout.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Observation<'o> {
-    /// The object as the cluster has it; none once it is gone, or not seen yet.
+    /// The object as the cluster has it; none once it is gone.
     pub live: Option<&'o Value>,
     /// What the server answered to the apply.
     pub applied: &'o Applied,
     /// As it was sent.
     pub body: &'o Value,
-    /// False where this deploy left the object as it was.
-    pub changed: bool,
     /// The images that the pods are to run.
     pub images: &'o [Image],
     /// What belongs to it: by owner (ReplicaSets, Pods), or by label (EndpointSlices of a Service).
     pub children: &'o [&'o Value],
-    /// Events about the object and its children, of this rollout only.
+    /// Events about the object and its children.
     pub events: &'o [&'o Value],
     pub replies: &'o HashMap<Question, Reply>,
     pub rules: &'o Rules,
-    pub now: Timestamp,
+    pub baseline: &'o Baseline,
+    /// For a Service: a workload of this rollout is meant to run behind it.
+    pub backed: bool,
+    /// True at the end of a rollout that did not hold: whatever explains it is gathered.
+    pub closing: bool,
+}
+
+impl Observation<'_> {
+    /// A problem with this object that fails the rollout once it is certain.
+    pub(super) fn problem(&self, code: &'static str, text: impl std::fmt::Display) -> Problem {
+        Problem::new(code, Exit::Rollout, format!("{} {text}", self.applied.id)).about(self.applied.id.clone())
+    }
 }
 
 /// What follows from an observation.
@@ -38,16 +50,68 @@ pub(crate) struct Judgement<'o> {
     pub questions: Vec<Question>,
     /// Findings that are no failure.
     pub warnings: Vec<Problem>,
-    /// The pods of the newest revision, of those that are meant to run on.
+    /// The pods of the newest revision that are not on their way out.
     pub pods: Vec<&'o Value>,
+    /// Seconds after which a verdict of waiting is taken as good: what is awaited may never come, and need not.
+    pub patience: Option<f64>,
 }
 
 impl<'o> Judgement<'o> {
-    pub(crate) fn new(verdict: Verdict, progress: Progress) -> Self {
-        Self { verdict, progress, questions: Vec::new(), warnings: Vec::new(), pods: Vec::new() }
+    pub(super) fn new(verdict: Verdict) -> Self {
+        Self {
+            verdict,
+            progress: Progress::default(),
+            questions: Vec::new(),
+            warnings: Vec::new(),
+            pods: Vec::new(),
+            patience: None,
+        }
     }
 
-    pub(crate) fn ready() -> Self {
-        Self::new(Verdict::Ready, Progress::default())
+    pub(super) fn ready() -> Self {
+        Self::new(Verdict::Ready)
     }
+
+    pub(super) fn waiting(awaiting: impl Into<String>, problem: Option<Problem>) -> Self {
+        let progress = Progress { awaiting: Some(awaiting.into()), ..Progress::default() };
+        Self { progress, ..Self::new(Verdict::Waiting { problem }) }
+    }
+
+    pub(super) fn failed(problem: Problem) -> Self {
+        Self::new(Verdict::Failed { problem })
+    }
+
+    pub(super) fn assumed(why: impl Into<String>) -> Self {
+        Self::new(Verdict::Assumed { why: why.into() })
+    }
+
+    #[must_use]
+    pub(super) fn warn(mut self, warning: Option<Problem>) -> Self {
+        self.warnings.extend(warning.map(|problem| Problem { exit: Exit::Done, ..problem }));
+        self
+    }
+}
+
+/// The object as it is, unless it is gone, going, or another of the same name: then that is the answer.
+pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement<'o>> {
+    let gone = |text: &str| {
+        let problem = o.problem("gone", text).hint("`shipway deploy` applies it again");
+        Err(Judgement::new(Verdict::Gone { problem }))
+    };
+    match o.live {
+        None => gone("was deleted while it was watched"),
+        Some(live) if read::is_terminating(live) => gone("is being deleted"),
+        Some(live) if !o.applied.uid.is_empty() && read::uid(live) != o.applied.uid => {
+            gone("was deleted and created again by another")
+        }
+        Some(live) => Ok(live),
+    }
+}
+
+/// [`present`], and its controller has seen what was applied: before that, the status speaks of what was there before.
+pub(super) fn observed<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement<'o>> {
+    let live = present(o)?;
+    let generation = read::number(live, &["metadata", "generation"]).unwrap_or(0).max(o.applied.generation);
+    let observed = read::number(live, &["status", "observedGeneration"]).unwrap_or(0);
+    if observed < generation { Err(Judgement::waiting("its controller to see the change", None)) } else { Ok(live) }
 }

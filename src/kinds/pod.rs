@@ -1,7 +1,16 @@
 //! Pod: why one does not start, for every workload; a bare one is ready when it is Ready, or has ended well.
 
-use super::{Judgement, Kind, Observation};
-use crate::model::Stage;
+use serde_json::Value;
+
+use super::{
+    Judgement, Kind, Observation,
+    container::{Container, terminations},
+    finding::{Finding, Weight},
+    observation::present,
+    read,
+    workload::Workload,
+};
+use crate::model::{Image, Stage};
 
 pub(super) const KIND: Kind = Kind {
     group: "",
@@ -16,6 +25,169 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+/// Seconds without a node, where nobody is seen to add one.
+const UNSCHEDULABLE: f64 = 60.0;
+/// Seconds for a volume's ConfigMap or Secret to appear.
+const VOLUME: f64 = 30.0;
+
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let live = match present(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    match read::text(live, &["status", "phase"]) {
+        "Succeeded" => Judgement::ready(),
+        "Failed" => Workload::new(o, vec![live]).ended_badly("pod-failed", "failed", &phase_reason(live)),
+        _ => {
+            let ready = is_ready(live);
+            Workload { wanted: 1, available: usize::from(ready), complete: ready, ..Workload::new(o, vec![live]) }.judge()
+        }
+    }
+}
+
+fn phase_reason(pod: &Value) -> String {
+    let status = |key| read::text(pod, &["status", key]);
+    [status("reason"), status("message")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
+}
+
+/// The condition Ready is true, and nobody has asked for its deletion.
+pub(crate) fn is_ready(pod: &Value) -> bool {
+    !read::is_terminating(pod) && read::true_condition(pod, "Ready").is_some()
+}
+
+/// Neither ended nor on its way out.
+pub(crate) fn is_alive(pod: &Value) -> bool {
+    !read::is_terminating(pod) && !matches!(read::text(pod, &["status", "phase"]), "Succeeded" | "Failed")
+}
+
+/// How far it has come, for telling progress: 0 made, 1 scheduled, 2 its init containers done, 3 its containers started, 4 ready.
+pub(crate) fn advance(pod: &Value) -> u8 {
+    let started = |status: &Value| {
+        read::at(status, &["state", "running"]).is_some() || read::at(status, &["lastState", "terminated"]).is_some()
+    };
+    let containers = read::list(pod, &["status", "containerStatuses"]);
+    if is_ready(pod) {
+        4
+    } else if !containers.is_empty() && containers.iter().all(started) {
+        3
+    } else if read::true_condition(pod, "Initialized").is_some() && !read::list(pod, &["spec", "initContainers"]).is_empty() {
+        2
+    } else {
+        u8::from(read::true_condition(pod, "PodScheduled").is_some())
+    }
+}
+
+/// How often each container has ended, by name.
+pub(crate) fn endings(pod: &Value) -> impl Iterator<Item = (&str, u32)> {
+    statuses(pod).map(|(status, _)| (read::text(status, &["name"]), terminations(status)))
+}
+
+/// Whether the containers that are to run an image are proven to: none where the pod uses another repository.
+pub(crate) fn proves(pod: &Value, image: &Image) -> Option<bool> {
+    let uses = |spec: &&Value| {
+        let reference = read::text(spec, &["image"]).parse::<crate::model::Reference>();
+        reference.is_ok_and(|reference| reference.repository == image.reference.repository)
+    };
+    let names: Vec<&str> = specs(pod).filter(uses).map(|spec| read::text(spec, &["name"])).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let proven = |name: &&str| {
+        let status = statuses(pod).find(|(status, _)| read::text(status, &["name"]) == *name);
+        status.is_some_and(|(status, _)| image.is_proven_by(read::text(status, &["imageID"])))
+    };
+    Some(names.iter().all(proven))
+}
+
+fn specs(pod: &Value) -> impl Iterator<Item = &Value> {
+    read::list(pod, &["spec", "initContainers"]).iter().chain(read::list(pod, &["spec", "containers"]))
+}
+
+/// The statuses of all containers; true for an init container that has to end.
+fn statuses(pod: &Value) -> impl Iterator<Item = (&Value, bool)> {
+    let sidecar = |name: &str| {
+        let spec = read::list(pod, &["spec", "initContainers"]).iter().find(|spec| read::text(spec, &["name"]) == name);
+        spec.is_some_and(|spec| read::text(spec, &["restartPolicy"]) == "Always")
+    };
+    let init = read::list(pod, &["status", "initContainerStatuses"]).iter();
+    init.map(move |status| (status, !sidecar(read::text(status, &["name"]))))
+        .chain(read::list(pod, &["status", "containerStatuses"]).iter().map(|status| (status, false)))
+}
+
+/// The gravest thing wrong with a pod that is not ready.
+pub(super) fn finding(o: &Observation<'_>, pod: &Value, events: &[&Value]) -> Option<Finding> {
+    if let Some(unscheduled) = unschedulable(pod, events) {
+        return Some(unscheduled);
+    }
+    let containers = statuses(pod).filter_map(|(status, init)| {
+        let name = read::text(status, &["name"]);
+        let spec = specs(pod).find(|spec| read::text(spec, &["name"]) == name);
+        Container { pod, status, spec, init, events }.finding(o)
+    });
+    let worst = containers.reduce(|worst, next| if next.weight.rank() > worst.weight.rank() { next } else { worst });
+    worst.or_else(|| volume(events))
+}
+
+fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
+    let condition = read::condition(pod, "PodScheduled").filter(|condition| condition.status == "False")?;
+    if condition.reason != "Unschedulable" {
+        return None;
+    }
+    let counts = condition.message.split(" preemption:").next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    let grows = events.iter().any(|event| read::text(event, &["reason"]) == "TriggeredScaleUp");
+    let weight = if grows { Weight::Wait } else { Weight::Grace(UNSCHEDULABLE) };
+    let text = format!("no node takes the pod: {counts}");
+    let finding = Finding::new("unschedulable", weight, text);
+    if grows {
+        return Some(finding.with("events", "the autoscaler adds a node"));
+    }
+    Some(finding.hint("lower `resources.requests`, correct nodeSelector, affinity or tolerations, or add a node"))
+}
+
+/// What keeps the containers from being made is told in events only.
+fn volume(events: &[&Value]) -> Option<Finding> {
+    let told = |reason: &str| {
+        let event = events.iter().rev().find(|event| read::text(event, &["reason"]) == reason)?;
+        Some(read::text(event, &["message"]))
+    };
+    if let Some(message) = told("FailedMount") {
+        let absent = message.contains("not found") || message.contains("references non-existent");
+        let cause = message.split_once("failed for volume ").map_or(message, |(_, rest)| rest);
+        let text = format!("a volume cannot be mounted: {cause}");
+        let finding = match absent {
+            true => Finding::new("config-missing", Weight::Grace(VOLUME), text)
+                .hint("add it to the manifests, or mark the volume `optional: true`"),
+            false => Finding::new("volume-failing", Weight::Wait, text),
+        };
+        return Some(finding);
+    }
+    if let Some(message) = told("FailedAttachVolume") {
+        return Some(Finding::new("volume-failing", Weight::Wait, message));
+    }
+    told("FailedCreatePodSandBox").map(|message| Finding::new("node-failing", Weight::Wait, message))
+}
+
+/// What it waits for, in a few words.
+pub(super) fn awaiting(pod: &Value) -> &'static str {
+    if read::true_condition(pod, "PodScheduled").is_none() {
+        return "waits for a node";
+    }
+    let reasons = || statuses(pod).map(|(status, _)| read::text(status, &["state", "waiting", "reason"]));
+    if reasons().any(|reason| matches!(reason, "ErrImagePull" | "ImagePullBackOff")) {
+        return "cannot pull its image";
+    }
+    if reasons().any(|reason| reason == "CrashLoopBackOff") {
+        return "waits to start again";
+    }
+    if statuses(pod).any(|(status, init)| init && read::at(status, &["state", "running"]).is_some()) {
+        return "runs an init container";
+    }
+    if reasons().any(|reason| matches!(reason, "ContainerCreating" | "PodInitializing")) {
+        return "pulling image and starting";
+    }
+    match advance(pod) {
+        3 => "runs, is not ready yet",
+        4 => "is ready, not yet for long enough",
+        _ => "starting",
+    }
 }

@@ -1,6 +1,11 @@
 //! ReplicaSet: ready when every replica is available.
 
-use super::{Judgement, Kind, Observation};
+use super::{
+    Judgement, Kind, Observation,
+    observation::observed,
+    read,
+    workload::{Workload, creation_failure, pods_of},
+};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -16,6 +21,20 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+/// Also for a ReplicationController, which has the same counts.
+pub(super) fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let live = match observed(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    let wanted = read::number(live, &["spec", "replicas"]).map_or(1, |replicas| usize::try_from(replicas).unwrap_or(0));
+    let available = read::count(live, &["status", "availableReplicas"]);
+    Workload {
+        wanted,
+        available,
+        complete: available == wanted && read::count(live, &["status", "replicas"]) == wanted,
+        creation: creation_failure(o, live),
+        ..Workload::new(o, pods_of(o.children, read::uid(live)))
+    }
+    .judge()
 }

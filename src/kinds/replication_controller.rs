@@ -1,6 +1,6 @@
 //! ReplicationController: ready when every replica is available.
 
-use super::{Judgement, Kind, Observation};
+use super::{Kind, replica_set::judge};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -15,7 +15,3 @@ pub(super) const KIND: Kind = Kind {
     children: &[("", "Pod")],
     judge,
 };
-
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
-}

@@ -1,7 +1,7 @@
 //! Service: ready when it can be reached: an address for a load balancer, and at least one ready endpoint.
 
-use super::{Judgement, Kind, Observation};
-use crate::model::Stage;
+use super::{Judgement, Kind, Observation, observation::present, read};
+use crate::model::{Problem, Stage};
 
 pub(super) const KIND: Kind = Kind {
     group: "",
@@ -16,6 +16,32 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
+/// Seconds for an address, which many clusters never assign.
+const ADDRESS: f64 = 60.0;
+
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let live = match present(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    let selects = read::at(live, &["spec", "selector"]).is_some();
+    if o.backed && selects && !o.children.iter().any(|slice| ready_endpoints(slice).next().is_some()) {
+        return Judgement::waiting("its first ready endpoint", Some(no_endpoints(o)));
+    }
+    let balanced = read::text(live, &["spec", "type"]) == "LoadBalancer";
+    if balanced && read::list(live, &["status", "loadBalancer", "ingress"]).is_empty() {
+        return Judgement { patience: Some(ADDRESS), ..Judgement::waiting("an address of its load balancer", None) };
+    }
     Judgement::ready()
+}
+
+fn no_endpoints(o: &Observation<'_>) -> Problem {
+    o.problem("no-endpoints", "reaches no ready pod").hint("its `spec.selector` has to match the labels of ready pods")
+}
+
+/// The endpoints of an EndpointSlice that get traffic: `ready` left out counts as true (discovery.k8s.io/v1).
+pub(crate) fn ready_endpoints(slice: &serde_json::Value) -> impl Iterator<Item = &serde_json::Value> {
+    read::list(slice, &["endpoints"])
+        .iter()
+        .filter(|endpoint| read::at(endpoint, &["conditions", "ready"]).is_none_or(|ready| ready == true))
 }

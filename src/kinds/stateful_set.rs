@@ -1,6 +1,11 @@
 //! StatefulSet: ready when every pod beyond the partition is of the update revision and ready.
 
-use super::{Judgement, Kind, Observation};
+use super::{
+    Judgement, Kind, Observation,
+    observation::observed,
+    read,
+    workload::{Workload, creation_failure, pods_of, warning},
+};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -16,6 +21,36 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(_: &Observation<'o>) -> Judgement<'o> {
-    Judgement::ready()
+const REVISION: &[&str] = &["metadata", "labels", "controller-revision-hash"];
+
+fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+    let live = match observed(o) {
+        Ok(live) => live,
+        Err(answer) => return answer,
+    };
+    let status = |key| read::count(live, &["status", key]);
+    let wanted = read::number(live, &["spec", "replicas"]).map_or(1, |replicas| usize::try_from(replicas).unwrap_or(0));
+    let partition = read::count(live, &["spec", "updateStrategy", "rollingUpdate", "partition"]);
+    let revision = read::text(live, &["status", "updateRevision"]);
+    let rolled = read::text(live, &["status", "currentRevision"]) == revision;
+    if read::text(live, &["spec", "updateStrategy", "type"]) == "OnDelete" && !rolled {
+        return Judgement::assumed("its pods get the new template when they are deleted (updateStrategy OnDelete)");
+    }
+    let all = pods_of(o.children, read::uid(live));
+    let newest = all.iter().copied().filter(|pod| read::text(pod, REVISION) == revision).collect();
+    let meant = wanted.saturating_sub(partition);
+    // where nothing is rolled the controller stops counting updated pods
+    let updated = if rolled { status("replicas") } else { status("updatedReplicas") };
+    let available = status("availableReplicas");
+    let complete = updated >= meant && status("replicas") == wanted && available == wanted;
+    let workload = Workload {
+        wanted: meant,
+        available: available.min(meant),
+        old: wanted.saturating_sub(updated).saturating_sub(partition),
+        complete,
+        creation: creation_failure(o, live),
+        ..Workload::new(o, newest)
+    };
+    let held = (partition > 0).then(|| warning(o, "partition", format!("leaves {} pods as they are (partition)", partition.min(wanted))));
+    workload.judge().warn(held)
 }

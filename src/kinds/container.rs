@@ -1,0 +1,231 @@
+//! Why one container does not run.
+
+use serde_json::Value;
+
+use super::{
+    Observation,
+    finding::{Finding, Weight},
+    image_pull, read,
+};
+
+/// Seconds for a ConfigMap, Secret or key that is missing: it may be on its way.
+const CONFIGURATION: f64 = 30.0;
+/// Seconds in which a start may fail for a reason of the node's own.
+const START: f64 = 30.0;
+/// Two looks at a start that cannot succeed.
+const TWO_LOOKS: f64 = 2.0;
+
+/// A container of a pod, with what its pod tells.
+#[derive(Clone, Copy)]
+pub(super) struct Container<'o> {
+    pub pod: &'o Value,
+    /// Its entry in `containerStatuses` or `initContainerStatuses`.
+    pub status: &'o Value,
+    /// Its entry in the pod's spec.
+    pub spec: Option<&'o Value>,
+    /// An init container that must end before the others start.
+    pub init: bool,
+    /// Events about the pod.
+    pub events: &'o [&'o Value],
+}
+
+impl<'o> Container<'o> {
+    pub(super) fn name(&self) -> &'o str {
+        read::text(self.status, &["name"])
+    }
+
+    fn waiting(&self) -> (&'o str, &'o str) {
+        let waiting = |key| read::text(self.status, &["state", "waiting", key]);
+        (waiting("reason"), waiting("message"))
+    }
+
+    /// How the last instance ended, and whether a newer one runs since.
+    fn ended(&self) -> Option<(&'o Value, bool)> {
+        match read::at(self.status, &["state", "terminated"]) {
+            Some(now) => Some((now, false)),
+            None => read::at(self.status, &["lastState", "terminated"]).map(|last| (last, true)),
+        }
+    }
+
+    /// True where a container that ends is started again whatever its code.
+    fn must_run_on(&self) -> bool {
+        let always = |value: Option<&Value>| {
+            value.is_some_and(|value| matches!(read::text(value, &["restartPolicy"]), "Always" | ""))
+        };
+        !self.init && always(read::at(self.pod, &["spec"]))
+    }
+
+    /// What is wrong with it, if anything is.
+    pub(super) fn finding(&self, o: &Observation<'_>) -> Option<Finding> {
+        let (reason, message) = self.waiting();
+        match reason {
+            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "ImageInspectError" | "RegistryUnavailable" => {
+                Some(image_pull::finding(o, self.pod, self.image(), self.pull_message(message)))
+            }
+            "InvalidImageName" => Some(image_pull::invalid(self.image(), message)),
+            "CreateContainerConfigError" => Some(self.configuration(message)),
+            "CreateContainerError" => Some(self.start(message, START)),
+            "RunContainerError" | "PostStartHookError" | "PreStartHookError" => Some(self.start(message, TWO_LOOKS)),
+            _ => self.crash(o).or_else(|| self.probe()),
+        }
+    }
+
+    /// As the manifest has it: the status may name the image differently.
+    fn image(&self) -> &'o str {
+        self.spec.map_or_else(|| read::text(self.status, &["image"]), |spec| read::text(spec, &["image"]))
+    }
+
+    /// Older kubelets keep the cause in the event only.
+    fn pull_message(&self, message: &'o str) -> &'o str {
+        if message.contains("desc = ") {
+            return message;
+        }
+        let is_cause = |event: &&&Value| {
+            read::text(event, &["reason"]) == "Failed" && read::text(event, &["message"]).contains(self.image())
+        };
+        self.events.iter().rev().find(is_cause).map_or(message, |event| read::text(event, &["message"]))
+    }
+
+    fn configuration(&self, message: &str) -> Finding {
+        let name = self.name();
+        if !message.contains("not found") && !message.contains("couldn't find key") {
+            return Finding::new("cannot-start", Weight::Grace(TWO_LOOKS), format!("container `{name}`: {message}"));
+        }
+        Finding::new(
+            "config-missing",
+            Weight::Grace(CONFIGURATION),
+            format!("container `{name}` needs what is not there: {message}"),
+        )
+        .hint("add it to the manifests, or mark the reference `optional: true`")
+    }
+
+    fn start(&self, message: &str, grace: f64) -> Finding {
+        let text = format!("container `{}` cannot be started: {}", self.name(), last_cause(message));
+        Finding::new("cannot-start", Weight::Grace(grace), text)
+            .with("events", message)
+            .hint("correct `command` and `args` in the manifest, or ENTRYPOINT in the Dockerfile")
+    }
+
+    /// An instance that ended though it should run, or an init container that failed.
+    fn crash(&self, o: &Observation<'_>) -> Option<Finding> {
+        let (end, runs_again) = self.ended()?;
+        let code = read::number(end, &["exitCode"]).unwrap_or(0);
+        let counts = if self.init { code != 0 } else { self.must_run_on() && !read::flag(self.status, &["ready"]) };
+        let times = self.terminations_since(o);
+        if !counts || times == 0 {
+            return None;
+        }
+        let reason = read::text(end, &["reason"]);
+        if matches!(reason, "StartError" | "ContainerCannotRun") {
+            return Some(self.start(read::text(end, &["message"]), TWO_LOOKS));
+        }
+        let weight = if times > o.rules.restarts { Weight::Now } else { Weight::Wait };
+        let (kind, text) = self.cause(reason, code, end);
+        let previous = runs_again;
+        let lived = lifetime(end).map(|seconds| format!(" after {seconds} s")).unwrap_or_default();
+        let mut finding = Finding::new(kind, weight, text).log_of(self.name(), previous);
+        finding.remark = Some(format!("{} exit{lived}", ordinal(times)));
+        finding = finding.with("message", read::text(end, &["message"]).trim());
+        Some(finding.hint("`shipway status` shows the pods"))
+    }
+
+    fn cause(&self, reason: &str, code: i64, end: &Value) -> (&'static str, String) {
+        let name = self.name();
+        if reason == "OOMKilled" {
+            let limit = self.spec.map_or("", |spec| read::text(spec, &["resources", "limits", "memory"]));
+            let limit = if limit.is_empty() { String::new() } else { format!(" (limit {limit})") };
+            return ("oom-killed", format!("container `{name}` uses more memory than it may{limit} and is killed"));
+        }
+        if let Some(probe) = self.killing_probe() {
+            return ("liveness-killing", format!("container `{name}` is killed by its probe: {probe}"));
+        }
+        let signal = read::number(end, &["signal"])
+            .filter(|signal| *signal > 0)
+            .or((129..=159).contains(&code).then_some(code - 128));
+        let what = match signal {
+            Some(signal) => format!("is ended by {} (exit code {code})", signal_name(signal)),
+            None if code == 0 => "ends with code 0, but has to run on".to_owned(),
+            None => format!("exits with code {code}"),
+        };
+        let kind = if self.init { "init-failed" } else { "crash-loop" };
+        (kind, format!("{}container `{name}` {what}", if self.init { "init " } else { "" }))
+    }
+
+    /// The message of a liveness or startup probe that failed.
+    fn killing_probe(&self) -> Option<&'o str> {
+        let field = format!("spec.containers{{{}}}", self.name());
+        let kills = |message: &str| message.starts_with("Liveness probe") || message.starts_with("Startup probe");
+        self.events
+            .iter()
+            .rev()
+            .filter(|event| read::text(event, &["reason"]) == "Unhealthy")
+            .filter(|event| read::text(event, &["involvedObject", "fieldPath"]) == field)
+            .map(|event| read::text(event, &["message"]).trim())
+            .find(|message| kills(message))
+    }
+
+    /// It runs, but is not ready: no fault yet, and what explains a timeout.
+    fn probe(&self) -> Option<Finding> {
+        let runs = read::at(self.status, &["state", "running"]).is_some();
+        if self.init || !runs || read::flag(self.status, &["ready"]) {
+            return None;
+        }
+        let message = self.events.iter().rev().find(|event| read::text(event, &["reason"]) == "Unhealthy");
+        let message = message.map_or("", |event| read::text(event, &["message"]).trim());
+        let text = format!("container `{}` runs, but is not ready", self.name());
+        Some(Finding::new("not-ready", Weight::Wait, text).with("events", message).log_of(self.name(), false))
+    }
+
+    fn terminations_since(&self, o: &Observation<'_>) -> u32 {
+        let key = (read::uid(self.pod).to_owned(), self.name().to_owned());
+        terminations(self.status).saturating_sub(o.baseline.get(&key).copied().unwrap_or(0))
+    }
+}
+
+/// How often a container has ended: each restart follows one, and the last may not have been followed yet.
+pub(super) fn terminations(status: &Value) -> u32 {
+    let restarts = u32::try_from(read::count(status, &["restartCount"])).unwrap_or(u32::MAX);
+    let ended = read::at(status, &["state", "terminated"]).is_some();
+    let resting =
+        read::at(status, &["state", "waiting"]).is_some() && read::at(status, &["lastState", "terminated"]).is_some();
+    restarts.saturating_add(u32::from(ended || resting))
+}
+
+/// Whole seconds between start and end.
+fn lifetime(end: &Value) -> Option<i64> {
+    let moment = |key| read::text(end, &[key]).parse::<jiff::Timestamp>().ok();
+    Some(moment("finishedAt")?.as_second() - moment("startedAt")?.as_second())
+}
+
+/// Of `failed to create: unable to start: exec: "x": executable file not found in $PATH: unknown` what says it.
+fn last_cause(message: &str) -> &str {
+    let message = message.trim().trim_end_matches(": unknown");
+    message.find("exec: ").map_or(message, |start| &message[start..])
+}
+
+fn ordinal(number: u32) -> String {
+    match number {
+        1 => "first".to_owned(),
+        2 => "second".to_owned(),
+        3 => "third".to_owned(),
+        _ => format!("{number}th"),
+    }
+}
+
+fn signal_name(signal: i64) -> String {
+    let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        15 => "SIGTERM",
+        _ => return format!("signal {signal}"),
+    };
+    name.to_owned()
+}

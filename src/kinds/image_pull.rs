@@ -1,0 +1,111 @@
+//! An image that a node cannot get: the registry is asked, since the node's message alone does not tell "never" from
+//! "not yet".
+
+use serde_json::Value;
+
+use super::{
+    Observation,
+    finding::{Finding, Weight},
+    read,
+};
+use crate::model::{Question, Reference, Reply};
+
+/// Seconds that an image which was seen in the registry may be missing there: replication between its parts.
+const REPLICATION: f64 = 30.0;
+/// Seconds for the login of a node to come right: the Secret may be on its way.
+const LOGIN: f64 = 10.0;
+/// Seconds for the trouble of a node or a registry.
+const TROUBLE: f64 = 120.0;
+
+/// What follows from a container that waits for its image.
+pub(super) fn finding(o: &Observation<'_>, pod: &Value, image: &str, message: &str) -> Finding {
+    let said = short_message(message);
+    let Ok(reference) = image.parse::<Reference>() else {
+        return invalid(image, &said);
+    };
+    let question = Question::ImageExists(reference.clone());
+    let reply = o.replies.get(&question);
+    let found = match reply {
+        Some(Reply::ImageMissing) => missing(o, &reference),
+        Some(Reply::ImageFound) if is_denied(&said) => denied(pod, &reference, LOGIN),
+        Some(Reply::ImageDenied) if is_denied(&said) => denied(pod, &reference, LOGIN),
+        Some(Reply::ImageFound) if is_wrong_platform(&said) => wrong_platform(&reference),
+        Some(Reply::ImageDenied | Reply::ImageUnknown(_)) if is_absent(&said) => {
+            Finding { weight: Weight::Grace(REPLICATION), ..missing(o, &reference) }
+        }
+        None => failing(&reference, Weight::Wait),
+        Some(_) => failing(&reference, Weight::Grace(TROUBLE)),
+    };
+    Finding { question: reply.is_none().then_some(question), ..found.with("image", image).with("events", said) }
+}
+
+/// A name that is no image reference.
+pub(super) fn invalid(image: &str, said: &str) -> Finding {
+    Finding::new("image-invalid", Weight::Now, format!("`{image}` is not an image reference"))
+        .with("events", said)
+        .hint("correct `image` in the manifest")
+}
+
+fn missing(o: &Observation<'_>, reference: &Reference) -> Finding {
+    let seen = o.images.iter().any(|image| {
+        image.reference.repository == reference.repository
+            && image.reference.digest.is_some()
+            && (reference.digest == image.reference.digest || reference.tag == image.reference.tag)
+    });
+    let weight = if seen { Weight::Grace(REPLICATION) } else { Weight::Now };
+    let text = format!("image {} is not in the registry", reference.short());
+    Finding::new("image-not-found", weight, text)
+        .hint(format!("push {reference}, or correct `image` in the manifest"))
+        .hint("`shipway release` builds, pushes and deploys this commit")
+}
+
+fn denied(pod: &Value, reference: &Reference, grace: f64) -> Finding {
+    let secrets: Vec<&str> =
+        read::list(pod, &["spec", "imagePullSecrets"]).iter().map(|secret| read::text(secret, &["name"])).collect();
+    let account = read::text(pod, &["spec", "serviceAccountName"]);
+    let logins = if secrets.is_empty() {
+        format!("no imagePullSecrets stand in the pod or its ServiceAccount `{account}`")
+    } else {
+        format!("imagePullSecrets: {}", secrets.join(", "))
+    };
+    let text = format!("the registry does not let the node read {} ({logins})", reference.short());
+    Finding::new("image-pull-denied", Weight::Grace(grace), text).hint(format!(
+        "write a Secret of type kubernetes.io/dockerconfigjson for {}, and name it in imagePullSecrets",
+        reference.repository.registry
+    ))
+}
+
+fn wrong_platform(reference: &Reference) -> Finding {
+    let text = format!("image {} is not built for the node's platform", reference.short());
+    Finding::new("image-platform", Weight::Now, text).hint("write the node's platform as `images[].platform`")
+}
+
+fn failing(reference: &Reference, weight: Weight) -> Finding {
+    Finding::new("image-pull-failing", weight, format!("image {} cannot be pulled", reference.short()))
+        .hint("look at the registry's and the node's state: the image itself is where it should be")
+}
+
+/// The kubelet's message without what repeats: of nested errors the innermost, most telling part stays.
+fn short_message(message: &str) -> String {
+    let message = message.rsplit_once("desc = ").map_or(message, |(_, rest)| rest);
+    message.trim_end_matches(": ").to_owned()
+}
+
+/// containerd and CRI-O pass on what the registry answered: status text or code.
+fn is_denied(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    ["unauthorized", "denied", "forbidden", "no basic auth", "authorization failed", "authentication required"]
+        .iter()
+        .any(|word| said.contains(word))
+}
+
+fn is_absent(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    ["not found", "manifest unknown", "name unknown"].iter().any(|word| said.contains(word))
+}
+
+fn is_wrong_platform(said: &str) -> bool {
+    said.contains("no match for platform")
+        || said.contains("no matching manifest")
+        || said.contains("exec format error")
+}

@@ -1,0 +1,236 @@
+//! What all workloads share: their newest pods are looked at, what is found is weighed, then counts decide.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use super::{
+    Judgement, Observation,
+    finding::{Finding, Weight},
+    pod, read,
+};
+use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Question, Reply, Verdict};
+
+/// Lines of a container's log that stand as evidence.
+const LOG_LINES: usize = 25;
+
+/// A workload as its controller reports it, and the pods of its newest revision.
+pub(super) struct Workload<'o, 's> {
+    pub o: &'s Observation<'o>,
+    pub wanted: usize,
+    pub available: usize,
+    /// Pods of older revisions.
+    pub old: usize,
+    /// All counts are as wished.
+    pub complete: bool,
+    pub pods: Vec<&'o Value>,
+    /// Why its controller cannot make pods.
+    pub creation: Option<Finding>,
+}
+
+/// A finding and the pods it was made on.
+struct Alike<'o> {
+    finding: Finding,
+    first: &'o Value,
+    count: usize,
+}
+
+impl<'o, 's> Workload<'o, 's> {
+    pub(super) fn new(o: &'s Observation<'o>, pods: Vec<&'o Value>) -> Self {
+        Self { o, wanted: 0, available: 0, old: 0, complete: false, pods, creation: None }
+    }
+
+    pub(super) fn judge(self) -> Judgement<'o> {
+        let alive: Vec<&Value> = self.pods.iter().copied().filter(|pod| pod::is_alive(pod)).collect();
+        let ready = alive.iter().filter(|pod| pod::is_ready(pod)).count();
+        // the controller and the pods are seen by different watches: the slower one decides
+        let ready = if self.pods.is_empty() { self.available } else { ready.min(self.wanted) };
+        let progress = Progress { wanted: self.wanted, ready, old: self.old, awaiting: None };
+        if self.complete && ready >= self.wanted {
+            return Judgement { progress, pods: alive, ..Judgement::ready() };
+        }
+        let mut judgement = match self.worst(&alive) {
+            Some(alike) => self.found(&alike),
+            None => match &self.creation {
+                Some(creation) => self.cannot_create(creation),
+                None => Judgement::new(Verdict::Waiting { problem: None }),
+            },
+        };
+        judgement.progress = Progress { awaiting: Some(self.awaiting(&alive)), ..progress };
+        judgement.pods = alive;
+        judgement
+    }
+
+    /// A workload that ended and failed: its last failed pod explains it.
+    pub(super) fn ended_badly(self, code: &'static str, how: &str, why: &str) -> Judgement<'o> {
+        let text = if why.is_empty() { how.to_owned() } else { format!("{how}: {why}") };
+        let mut problem = self.o.problem(code, text).hint("`shipway status` shows the pods");
+        let failed = |pod: &&&Value| read::text(pod, &["status", "phase"]) == "Failed";
+        let last =
+            self.pods.iter().filter(failed).max_by_key(|pod| read::text(pod, &["metadata", "creationTimestamp"]));
+        let Some(pod) = last.or(self.pods.last()) else {
+            return Judgement::failed(problem);
+        };
+        let ended = read::list(pod, &["status", "containerStatuses"]).iter().find_map(|status| {
+            let end = ["state", "lastState"].iter().find_map(|state| read::at(status, &[state, "terminated"]))?;
+            let code = read::number(end, &["exitCode"]).filter(|code| *code != 0)?;
+            Some((read::text(status, &["name"]), code, read::text(end, &["reason"])))
+        });
+        let mut questions = Vec::new();
+        if let Some((container, code, reason)) = ended {
+            let oom = if reason == "OOMKilled" { " (out of memory)" } else { "" };
+            problem.text = format!("{}: container `{container}` exits with code {code}{oom}", problem.text);
+            problem = problem.with(Evidence::new("pod", [read::name(pod)]));
+            problem = self.with_log(problem, pod, (container, false), &mut questions);
+        }
+        Judgement { questions, ..Judgement::failed(problem) }
+    }
+
+    /// The gravest finding and how many pods share it.
+    fn worst(&self, alive: &[&'o Value]) -> Option<Alike<'o>> {
+        let mut events: HashMap<&str, Vec<&Value>> = HashMap::new();
+        for event in self.o.events {
+            events.entry(read::text(event, &["involvedObject", "uid"])).or_default().push(event);
+        }
+        let mut found: Vec<Alike<'o>> = Vec::new();
+        for pod in alive.iter().filter(|pod| !pod::is_ready(pod)) {
+            let about = events.get(read::uid(pod)).map_or(&[][..], Vec::as_slice);
+            let Some(finding) = pod::finding(self.o, pod, about) else { continue };
+            match found
+                .iter_mut()
+                .find(|alike| alike.finding.code == finding.code && alike.finding.text == finding.text)
+            {
+                Some(alike) => {
+                    alike.count += 1;
+                    if finding.weight.rank() > alike.finding.weight.rank() {
+                        (alike.finding, alike.first) = (finding, pod);
+                    }
+                }
+                None => found.push(Alike { finding, first: pod, count: 1 }),
+            }
+        }
+        found.into_iter().reduce(
+            |worst, next| {
+                if next.finding.weight.rank() > worst.finding.weight.rank() { next } else { worst }
+            },
+        )
+    }
+
+    /// The verdict of a finding, with its evidence and what must be asked for it.
+    fn found(&self, alike: &Alike<'o>) -> Judgement<'o> {
+        let finding = &alike.finding;
+        let mut problem = finding.problem(&self.o.applied.id, lead(finding));
+        problem.count = alike.count;
+        let more = if alike.count > 1 { format!(" (and {} more alike)", alike.count - 1) } else { String::new() };
+        let remark = finding.remark.as_ref().map(|remark| format!(", {remark}")).unwrap_or_default();
+        problem.evidence.insert(0, Evidence::new("pod", [format!("{}{more}{remark}", read::name(alike.first))]));
+        let mut questions: Vec<Question> = finding.question.iter().cloned().collect();
+        if let Some((container, previous)) = &finding.log
+            && (finding.weight != Weight::Wait || self.o.closing)
+        {
+            problem = self.with_log(problem, alike.first, (container, *previous), &mut questions);
+        }
+        Judgement { questions, ..Judgement::new(finding.verdict(problem)) }
+    }
+
+    fn cannot_create(&self, creation: &Finding) -> Judgement<'o> {
+        Judgement::new(creation.verdict(creation.problem(&self.o.applied.id, "cannot make its pods")))
+    }
+
+    /// The problem with the container's last lines, or with the question for them. Of an instance that is gone the
+    /// other one's lines are better than none.
+    fn with_log(
+        &self,
+        problem: Problem,
+        pod: &Value,
+        (container, previous): (&str, bool),
+        questions: &mut Vec<Question>,
+    ) -> Problem {
+        for previous in [previous, !previous] {
+            let question = Question::LastLog { pod: pod_id(pod), container: container.to_owned(), previous };
+            match self.o.replies.get(&question) {
+                None => {
+                    questions.push(question);
+                    return problem;
+                }
+                Some(Reply::Log(lines)) if !lines.is_empty() => {
+                    let skipped = lines.len().saturating_sub(LOG_LINES);
+                    return problem.with(Evidence::new("last log", lines[skipped..].iter().map(String::as_str)));
+                }
+                Some(_) => {}
+            }
+        }
+        problem
+    }
+
+    /// What is awaited, by the pod that is the furthest behind.
+    fn awaiting(&self, alive: &[&Value]) -> String {
+        let behind = alive.iter().filter(|pod| !pod::is_ready(pod)).min_by_key(|pod| pod::advance(pod));
+        match behind {
+            Some(pod) => format!("pod {} {}", read::name(pod), pod::awaiting(pod)),
+            None if alive.len() < self.wanted => format!("{} more pods to be made", self.wanted - alive.len()),
+            None if self.old > 0 => format!("{} old pods to end", self.old),
+            None => "its pods to be available".to_owned(),
+        }
+    }
+}
+
+fn lead(finding: &Finding) -> &'static str {
+    match finding.code {
+        "not-ready" => "does not get ready",
+        _ => "does not start",
+    }
+}
+
+pub(super) fn pod_id(pod: &Value) -> ObjectId {
+    ObjectId { kind: "Pod".to_owned(), group: String::new(), ..read::id(pod) }
+}
+
+/// The pods among the children that this owner controls.
+pub(super) fn pods_of<'o>(children: &[&'o Value], owner: &str) -> Vec<&'o Value> {
+    children
+        .iter()
+        .copied()
+        .filter(|child| read::is_kind(child, "Pod") && read::controller(child) == Some(owner))
+        .collect()
+}
+
+/// Why a controller cannot make pods: from its condition ReplicaFailure, or the last FailedCreate event about it.
+pub(super) fn creation_failure(o: &Observation<'_>, owner: &Value) -> Option<Finding> {
+    if let Some(condition) = read::true_condition(owner, "ReplicaFailure") {
+        return Some(creation_finding(condition.message));
+    }
+    let about = |event: &&&Value| {
+        read::text(event, &["involvedObject", "uid"]) == read::uid(owner)
+            && read::text(event, &["reason"]) == "FailedCreate"
+    };
+    o.events.iter().rev().find(about).map(|event| creation_finding(read::text(event, &["message"])))
+}
+
+/// A refusal stays one; a webhook that cannot be reached may come back. Two looks guard against what just changes.
+fn creation_finding(message: &str) -> Finding {
+    const TWO_LOOKS: Weight = Weight::Grace(2.0);
+    const TROUBLE: Weight = Weight::Grace(60.0);
+    let cause = message.split_once("is forbidden: ").map_or(message, |(_, cause)| cause);
+    let find = |code, weight| Finding::new(code, weight, cause);
+    if message.contains("exceeded quota") || message.contains("failed quota") {
+        find("quota-exceeded", TWO_LOOKS).hint("lower `resources` or `replicas`, or raise the ResourceQuota")
+    } else if message.contains("error looking up service account")
+        || message.contains("serviceaccount") && message.contains("not found")
+    {
+        find("service-account-missing", TWO_LOOKS)
+            .hint("add the ServiceAccount to the manifests, or correct serviceAccountName")
+    } else if message.contains("failed calling webhook") || message.contains("timeout") {
+        find("admission-failing", TROUBLE)
+    } else if ["denied the request", "is forbidden", "is invalid", "violates"].iter().any(|word| message.contains(word))
+    {
+        find("admission-denied", TWO_LOOKS)
+    } else {
+        find("cannot-create-pods", TROUBLE)
+    }
+}
+
+/// A warning about this object.
+pub(super) fn warning(o: &Observation<'_>, code: &'static str, text: impl std::fmt::Display) -> Problem {
+    Problem { exit: Exit::Done, ..o.problem(code, text) }
+}
