@@ -5,7 +5,7 @@ use super::{Judgement, Observation, observation::present, read};
 /// Seconds for a status that may never come.
 const STATUS: f64 = 10.0;
 
-pub(crate) fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
         Err(answer) => return answer,

@@ -16,7 +16,7 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
         Err(answer) => return answer,

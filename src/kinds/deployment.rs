@@ -27,7 +27,7 @@ const REVISION: &[&str] = &["metadata", "annotations", "deployment.kubernetes.io
 /// Two looks at a paused Deployment: its status may just be catching up.
 const TWO_LOOKS: f64 = 2.0;
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
         Ok(live) => live,
         Err(answer) => return answer,
@@ -55,7 +55,7 @@ fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
     .judge()
 }
 
-fn paused<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn paused(o: &Observation<'_>) -> Judgement {
     let problem = o.problem("paused", "is paused: its controller does not roll it out");
     let problem = problem.hint("remove `spec.paused`, or resume it");
     Judgement::new(Verdict::Suspect { problem, grace: TWO_LOOKS })

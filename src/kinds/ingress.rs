@@ -16,6 +16,6 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     present(o).map_or_else(|answer| answer, |_| Judgement::ready())
 }

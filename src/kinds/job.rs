@@ -21,7 +21,7 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     if o.live.is_none() && read::at(o.body, &["spec", "ttlSecondsAfterFinished"]).is_some() {
         return Judgement::assumed("it ended, and was deleted when its time to live was over");
     }
@@ -58,7 +58,7 @@ fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
     judgement
 }
 
-fn suspended<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn suspended(o: &Observation<'_>) -> Judgement {
     if read::flag(o.body, &["spec", "suspend"]) {
         return Judgement::assumed("it is suspended, as the manifest wants it");
     }

@@ -13,10 +13,12 @@ pub(crate) mod read;
 mod removed;
 mod workload;
 
-use crate::model::{Resource, Stage};
+use serde_json::Value;
+
+use crate::model::{Reference, Resource, Stage};
 
 pub(crate) use observation::{Baseline, Judgement, Observation};
-pub(crate) use pod::{advance, endings, is_alive, is_ready, proves};
+pub(crate) use pod::{advance, awaiting, endings, is_alive, is_ready, proves, reason};
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
 
@@ -38,7 +40,7 @@ pub(crate) struct Kind {
     pub confidential: bool,
     /// Group and kind of what the cluster creates for it and a judge must see.
     pub children: &'static [(&'static str, &'static str)],
-    pub judge: for<'o> fn(&Observation<'o>) -> Judgement<'o>,
+    pub judge: fn(&Observation<'_>) -> Judgement,
 }
 
 impl Kind {
@@ -90,12 +92,29 @@ pub(crate) fn find(group: &str, kind: &str) -> Option<&'static Kind> {
 }
 
 /// Judges what was seen of an object; custom resources by convention.
-pub(crate) fn judge<'o>(observation: &Observation<'o>) -> Judgement<'o> {
+pub(crate) fn judge(observation: &Observation<'_>) -> Judgement {
     let id = &observation.applied.id;
     match find(&id.group, &id.kind) {
         Some(kind) => (kind.judge)(observation),
         None => conventions::judge(observation),
     }
+}
+
+/// The images that an object's pods are to run, each once; what is no reference is left out.
+pub(crate) fn images(object: &Value) -> Vec<Reference> {
+    let id = read::id(object);
+    let path = find(&id.group, &id.kind).and_then(|kind| kind.template);
+    let Some(template) = path.and_then(|path| read::at(object, path)) else { return Vec::new() };
+    let mut images: Vec<Reference> = Vec::new();
+    for list in ["initContainers", "containers"] {
+        let named = read::list(template, &["spec", list]).iter();
+        for image in named.filter_map(|container| read::text(container, &["image"]).parse().ok()) {
+            if !images.contains(&image) {
+                images.push(image);
+            }
+        }
+    }
+    images
 }
 
 /// True where applied is ready: there is nothing to watch.

@@ -16,7 +16,7 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     match present(o) {
         Ok(live) if read::text(live, &["status", "phase"]) == "Terminating" => {
             Judgement::failed(o.problem("gone", "is being deleted"))

@@ -43,20 +43,20 @@ impl Observation<'_> {
 
 /// What follows from an observation.
 #[derive(Debug)]
-pub(crate) struct Judgement<'o> {
+pub(crate) struct Judgement {
     pub verdict: Verdict,
     pub progress: Progress,
     /// What must be known to say more.
     pub questions: Vec<Question>,
     /// Findings that are no failure.
     pub warnings: Vec<Problem>,
-    /// The pods of the newest revision that are not on their way out.
-    pub pods: Vec<&'o Value>,
+    /// The uids of the pods of the newest revision that are not on their way out.
+    pub pods: Vec<String>,
     /// Seconds after which a verdict of waiting is taken as good: what is awaited may never come, and need not.
     pub patience: Option<f64>,
 }
 
-impl<'o> Judgement<'o> {
+impl Judgement {
     pub(super) fn new(verdict: Verdict) -> Self {
         Self {
             verdict,
@@ -93,7 +93,7 @@ impl<'o> Judgement<'o> {
 }
 
 /// The object as it is, unless it is gone, going, or another of the same name: then that is the answer.
-pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement<'o>> {
+pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement> {
     let gone = |text: &str| {
         let problem = o.problem("gone", text).hint("`shipway deploy` applies it again");
         Err(Judgement::new(Verdict::Gone { problem }))
@@ -109,7 +109,7 @@ pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement<'o
 }
 
 /// [`present`], and its controller has seen what was applied: before that, the status speaks of what was there before.
-pub(super) fn observed<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement<'o>> {
+pub(super) fn observed<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement> {
     let live = present(o)?;
     let generation = read::number(live, &["metadata", "generation"]).unwrap_or(0).max(o.applied.generation);
     let observed = read::number(live, &["status", "observedGeneration"]).unwrap_or(0);

@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind {
 /// Seconds for a volume to be bound before the claim is taken as one that waits for its first pod.
 const BINDING: f64 = 30.0;
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
         Err(answer) => return answer,

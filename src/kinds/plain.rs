@@ -90,6 +90,6 @@ const fn cluster(
     Kind { namespaced: false, ..named(group, version, kind, plural, stage) }
 }
 
-fn applied_is_ready<'o>(_: &Observation<'o>) -> Judgement<'o> {
+fn applied_is_ready(_: &Observation<'_>) -> Judgement {
     Judgement::ready()
 }

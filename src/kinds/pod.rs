@@ -30,7 +30,7 @@ const UNSCHEDULABLE: f64 = 60.0;
 /// Seconds for a volume's ConfigMap or Secret to appear.
 const VOLUME: f64 = 30.0;
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
         Err(answer) => return answer,
@@ -167,8 +167,22 @@ fn volume(events: &[&Value]) -> Option<Finding> {
     told("FailedCreatePodSandBox").map(|message| Finding::new("node-failing", Weight::Wait, message))
 }
 
+/// Why it is not ready, in the kubelet's words where it has some: `CrashLoopBackOff`.
+pub(crate) fn reason(pod: &Value) -> Option<String> {
+    if is_ready(pod) {
+        return None;
+    }
+    let told = statuses(pod).find_map(|(status, _)| {
+        let waiting = read::text(status, &["state", "waiting", "reason"]);
+        let ended = read::text(status, &["state", "terminated", "reason"]);
+        let reason = if waiting.is_empty() { ended } else { waiting };
+        (!matches!(reason, "" | "Completed" | "ContainerCreating" | "PodInitializing")).then_some(reason)
+    });
+    Some(told.unwrap_or_else(|| awaiting(pod)).to_owned())
+}
+
 /// What it waits for, in a few words.
-pub(super) fn awaiting(pod: &Value) -> &'static str {
+pub(crate) fn awaiting(pod: &Value) -> &'static str {
     if read::true_condition(pod, "PodScheduled").is_none() {
         return "waits for a node";
     }

@@ -22,7 +22,7 @@ pub(super) const KIND: Kind = Kind {
 };
 
 /// Also for a ReplicationController, which has the same counts.
-pub(super) fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+pub(super) fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
         Ok(live) => live,
         Err(answer) => return answer,

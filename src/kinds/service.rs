@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind {
 /// Seconds for an address, which many clusters never assign.
 const ADDRESS: f64 = 60.0;
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
         Err(answer) => return answer,

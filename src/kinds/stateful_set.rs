@@ -23,7 +23,7 @@ pub(super) const KIND: Kind = Kind {
 
 const REVISION: &[&str] = &["metadata", "labels", "controller-revision-hash"];
 
-fn judge<'o>(o: &Observation<'o>) -> Judgement<'o> {
+fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
         Ok(live) => live,
         Err(answer) => return answer,

@@ -40,14 +40,14 @@ impl<'o, 's> Workload<'o, 's> {
         Self { o, wanted: 0, available: 0, old: 0, complete: false, pods, creation: None }
     }
 
-    pub(super) fn judge(self) -> Judgement<'o> {
+    pub(super) fn judge(self) -> Judgement {
         let alive: Vec<&Value> = self.pods.iter().copied().filter(|pod| pod::is_alive(pod)).collect();
         let ready = alive.iter().filter(|pod| pod::is_ready(pod)).count();
         // the controller and the pods are seen by different watches: the slower one decides
         let ready = if self.pods.is_empty() { self.available } else { ready.min(self.wanted) };
         let progress = Progress { wanted: self.wanted, ready, old: self.old, awaiting: None };
         if self.complete && ready >= self.wanted {
-            return Judgement { progress, pods: alive, ..Judgement::ready() };
+            return Judgement { progress, pods: uids(&alive), ..Judgement::ready() };
         }
         let mut judgement = match self.worst(&alive) {
             Some(alike) => self.found(&alike),
@@ -57,12 +57,12 @@ impl<'o, 's> Workload<'o, 's> {
             },
         };
         judgement.progress = Progress { awaiting: Some(self.awaiting(&alive)), ..progress };
-        judgement.pods = alive;
+        judgement.pods = uids(&alive);
         judgement
     }
 
     /// A workload that ended and failed: its last failed pod explains it.
-    pub(super) fn ended_badly(self, code: &'static str, how: &str, why: &str) -> Judgement<'o> {
+    pub(super) fn ended_badly(self, code: &'static str, how: &str, why: &str) -> Judgement {
         let text = if why.is_empty() { how.to_owned() } else { format!("{how}: {why}") };
         let mut problem = self.o.problem(code, text).hint("`shipway status` shows the pods");
         let failed = |pod: &&&Value| read::text(pod, &["status", "phase"]) == "Failed";
@@ -117,7 +117,7 @@ impl<'o, 's> Workload<'o, 's> {
     }
 
     /// The verdict of a finding, with its evidence and what must be asked for it.
-    fn found(&self, alike: &Alike<'o>) -> Judgement<'o> {
+    fn found(&self, alike: &Alike<'o>) -> Judgement {
         let finding = &alike.finding;
         let mut problem = finding.problem(&self.o.applied.id, lead(finding));
         problem.count = alike.count;
@@ -133,7 +133,7 @@ impl<'o, 's> Workload<'o, 's> {
         Judgement { questions, ..Judgement::new(finding.verdict(problem)) }
     }
 
-    fn cannot_create(&self, creation: &Finding) -> Judgement<'o> {
+    fn cannot_create(&self, creation: &Finding) -> Judgement {
         Judgement::new(creation.verdict(creation.problem(&self.o.applied.id, "cannot make its pods")))
     }
 
@@ -173,6 +173,10 @@ impl<'o, 's> Workload<'o, 's> {
             None => "its pods to be available".to_owned(),
         }
     }
+}
+
+fn uids(pods: &[&Value]) -> Vec<String> {
+    pods.iter().map(|pod| read::uid(pod).to_owned()).collect()
 }
 
 fn lead(finding: &Finding) -> &'static str {

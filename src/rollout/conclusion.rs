@@ -1,0 +1,140 @@
+//! How a rollout ended: verdicts, findings with the root cause first, and what is proven.
+
+use serde_json::Value;
+
+use crate::{
+    kinds,
+    model::{Evidence, Exit, Image, ObjectId, Problem, Progress, Verdict, short_duration},
+};
+
+use super::{track::Track, view::View};
+
+/// How a rollout ended.
+#[derive(Debug)]
+pub(crate) struct Conclusion {
+    pub states: Vec<(ObjectId, Verdict, Progress)>,
+    /// The root cause first; alike ones are one with a count. Empty on success.
+    pub problems: Vec<Problem>,
+    pub proof: Vec<Proof>,
+    pub timed_out: bool,
+}
+
+/// How many new pods are proven to run an image.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Proof {
+    pub image: Image,
+    pub proven: usize,
+    pub pods: usize,
+}
+
+/// Causes before effects: what cannot even start comes before what only waits for it.
+const ORDER: &[&str] = &[
+    "gone",
+    "overwritten",
+    "paused",
+    "quota-exceeded",
+    "service-account-missing",
+    "admission-denied",
+    "image-invalid",
+    "image-not-found",
+    "image-pull-denied",
+    "image-platform",
+    "config-missing",
+    "unschedulable",
+    "cannot-start",
+    "oom-killed",
+    "init-failed",
+    "liveness-killing",
+    "job-failed",
+    "pod-failed",
+    "crash-loop",
+];
+/// Effects of something else, told last.
+const LAST: &[&str] = &["no-endpoints"];
+
+fn order(problem: &Problem) -> usize {
+    if LAST.contains(&problem.code) {
+        return usize::MAX;
+    }
+    ORDER.iter().position(|code| *code == problem.code).unwrap_or(ORDER.len())
+}
+
+/// The findings of all tracks that failed; of those that do not hold where time is up.
+pub(super) fn problems(tracks: &[Track], rules_text: &TimeUp) -> Vec<Problem> {
+    let found = tracks.iter().filter_map(|track| match &track.verdict {
+        Verdict::Failed { problem } | Verdict::Gone { problem } => Some(problem.clone()),
+        verdict if verdict.holds() || !rules_text.timed_out => None,
+        verdict => Some(late(track, verdict.problem(), rules_text)),
+    });
+    let mut folded: Vec<Problem> = Vec::new();
+    for problem in found {
+        match folded.iter_mut().find(|known| known.code == problem.code && cause(known) == cause(&problem)) {
+            Some(known) => {
+                known.count += problem.count;
+                let name = problem.object.as_ref().map(ToString::to_string).unwrap_or_default();
+                match known.evidence.iter_mut().find(|evidence| evidence.label == "also") {
+                    Some(also) => also.lines.push(name),
+                    None => known.evidence.push(Evidence::new("also", [name])),
+                }
+            }
+            None => folded.push(problem),
+        }
+    }
+    folded.sort_by_key(order);
+    folded
+}
+
+/// The text without the object that it begins with.
+fn cause(problem: &Problem) -> &str {
+    let object = problem.object.as_ref().map(ToString::to_string).unwrap_or_default();
+    problem.text.strip_prefix(&object).unwrap_or(&problem.text)
+}
+
+/// Which time is up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimeUp {
+    pub timed_out: bool,
+    /// Seconds, and whether they count from the last progress.
+    pub after: f64,
+    pub without_progress: bool,
+}
+
+fn late(track: &Track, problem: Option<&Problem>, time: &TimeUp) -> Problem {
+    let id = &track.watched.applied.id;
+    if let Some(problem) = problem {
+        return Problem { exit: Exit::TimedOut, ..problem.clone() };
+    }
+    let awaiting = track.progress.awaiting.as_deref().unwrap_or("its status");
+    let text = format!("{id} is not ready after {}: waiting for {awaiting}", time.text());
+    let problem = Problem::new("timed-out", Exit::TimedOut, text).about(id.clone());
+    problem.hint("`shipway status` shows the pods").hint("`--timeout` gives it more time")
+}
+
+impl TimeUp {
+    pub(super) fn text(&self) -> String {
+        let length = short_duration(self.after.max(0.0).round() as u64);
+        if self.without_progress { format!("{length} without progress") } else { length }
+    }
+}
+
+/// Of all new pods, those that are proven to run each image.
+pub(super) fn proof(tracks: &[Track], view: &View) -> Vec<Proof> {
+    let mut proofs: Vec<Proof> = Vec::new();
+    for track in
+        tracks.iter().filter(|track| !track.watched.images.is_empty() && track.watched.applied.id.kind != "Job")
+    {
+        let pods: Vec<&Value> = track.pods.iter().filter_map(|uid| view.by_uid(uid)).collect();
+        for image in &track.watched.images {
+            let known = proofs.iter().position(|proof| proof.image == *image).unwrap_or_else(|| {
+                proofs.push(Proof { image: image.clone(), proven: 0, pods: 0 });
+                proofs.len() - 1
+            });
+            for proven in pods.iter().filter_map(|pod| kinds::proves(pod, image)) {
+                proofs[known].pods += 1;
+                proofs[known].proven += usize::from(proven);
+            }
+        }
+    }
+    proofs.retain(|proof| proof.pods > 0);
+    proofs
+}

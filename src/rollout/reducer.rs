@@ -1,0 +1,411 @@
+//! The reducer: one input at a time, effects out. It owns all patience: grace, settling, timeouts, reminders.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+
+use super::{
+    conclusion::{Conclusion, Proof, TimeUp, problems, proof},
+    selections::selections,
+    track::{Surroundings, Track, later, seconds_between},
+    view::View,
+};
+use crate::{
+    kinds,
+    model::{Evidence, Exit, Problem, Question, Reply, RolloutEvent, Rules, Seen, Selection, Verdict, Watched},
+};
+
+/// Seconds between reminders of what is awaited.
+const REMINDER: f64 = 30.0;
+/// How many objects a reminder names.
+const REMINDED: usize = 10;
+/// Seconds that evidence (a log) may take once the verdict stands.
+const EVIDENCE: f64 = 3.0;
+/// Seconds after which the registry is asked again.
+const ASK_AGAIN: f64 = 5.0;
+/// Seconds that a crash may be blamed on another workload that is still starting.
+const OTHERS: f64 = 60.0;
+
+/// What the outside tells.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Seen(Seen),
+    Replied(Question, Reply),
+    /// A moment asked for by [`Effect::WakeAt`] has come; also the first input.
+    Tick,
+}
+
+/// What the outside is to do.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    Say(RolloutEvent),
+    Ask(Question),
+    /// Send a tick then; it takes the place of the one asked for before.
+    WakeAt(Timestamp),
+    /// The end: nothing follows.
+    Settled(Box<Conclusion>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Phase {
+    Watching,
+    /// All holds since then.
+    Settling {
+        since: Timestamp,
+        endings: u32,
+    },
+    /// The verdict stands; evidence is awaited until then.
+    Closing {
+        until: Timestamp,
+        time: bool,
+    },
+    Done,
+}
+
+/// Objects that were applied, watched until they hold or cannot.
+#[derive(Debug)]
+pub(crate) struct Rollout {
+    rules: Rules,
+    tracks: Vec<Track>,
+    /// Ready because applied.
+    plain: Vec<Watched>,
+    view: View,
+    by_uid: HashMap<String, usize>,
+    replies: HashMap<Question, Reply>,
+    asked: HashMap<Question, Timestamp>,
+    phase: Phase,
+    started: Timestamp,
+    progressed: Timestamp,
+    said: Timestamp,
+    wake: Option<Timestamp>,
+}
+
+impl Rollout {
+    /// A rollout of what was applied; `app` is the value of the label by which its parts are found.
+    pub(crate) fn new(app: &str, watched: Vec<Watched>, rules: Rules, now: Timestamp) -> Self {
+        let (plain, judged): (Vec<_>, Vec<_>) = watched
+            .into_iter()
+            .partition(|watched| kinds::is_plain(&watched.applied.id.group, &watched.applied.id.kind));
+        let tracks: Vec<Track> = judged.iter().map(|watched| Track::new(watched.clone(), &judged, now)).collect();
+        let by_uid = tracks.iter().enumerate().flat_map(|(index, track)| keys(track).map(move |key| (key, index)));
+        Self {
+            by_uid: by_uid.collect(),
+            view: View::new(selections(app, &judged)),
+            rules,
+            tracks,
+            plain,
+            replies: HashMap::new(),
+            asked: HashMap::new(),
+            phase: Phase::Watching,
+            started: now,
+            progressed: now,
+            said: now,
+            wake: None,
+        }
+    }
+
+    /// What has to be listed and watched.
+    pub(crate) fn selections(&self) -> Vec<Selection> {
+        self.view.selections().cloned().collect()
+    }
+
+    /// Takes in one input; `now` never runs backwards.
+    pub(crate) fn step(&mut self, now: Timestamp, input: Input) -> Vec<Effect> {
+        if self.phase == Phase::Done {
+            return Vec::new();
+        }
+        self.absorb(input);
+        let mut effects = Vec::new();
+        if self.view.is_complete() {
+            self.judge(now, &mut effects);
+        }
+        self.decide(now, &mut effects);
+        if self.phase != Phase::Done {
+            self.remind(now, &mut effects);
+            self.wake(now, &mut effects);
+        }
+        effects
+    }
+
+    fn absorb(&mut self, input: Input) {
+        match input {
+            Input::Tick => {}
+            Input::Seen(seen) => {
+                for uid in self.view.absorb(seen) {
+                    if let Some(index) = self.by_uid.get(&uid) {
+                        self.tracks[*index].dirty = true;
+                    }
+                }
+            }
+            Input::Replied(question, reply) => {
+                self.replies.insert(question, reply);
+                self.tracks.iter_mut().filter(|track| !track.verdict.holds()).for_each(|track| track.dirty = true);
+            }
+        }
+    }
+
+    /// Looks at what has changed or whose time has come, and tells what is new.
+    fn judge(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let closing = matches!(self.phase, Phase::Closing { .. });
+        for index in 0..self.tracks.len() {
+            let track = &mut self.tracks[index];
+            let due = track.due.is_some_and(|due| due <= now);
+            if !(due || track.dirty && (closing || track.rests_until <= now)) {
+                continue;
+            }
+            let before = closing.then(|| track.verdict.clone());
+            let around = Surroundings { view: &self.view, replies: &self.replies, rules: &self.rules, now, closing };
+            if track.look(around) {
+                self.progressed = now;
+            }
+            if let Some(before) = before {
+                keep_failure(track, before);
+            }
+            self.tell(index, now, effects);
+        }
+        self.ask(now, effects);
+    }
+
+    fn tell(&mut self, index: usize, now: Timestamp, effects: &mut Vec<Effect>) {
+        let track = &mut self.tracks[index];
+        let news = (track.verdict.word(), track.verdict.problem().map(|problem| problem.code), track.progress.clone());
+        if track.said.as_ref() != Some(&news) {
+            track.said = Some(news);
+            self.said = now;
+            effects.push(Effect::Say(RolloutEvent::Changed {
+                object: track.watched.applied.id.clone(),
+                verdict: track.verdict.clone(),
+                progress: track.progress.clone(),
+                seconds: seconds_between(self.started, now),
+            }));
+        }
+        for problem in std::mem::take(&mut track.warnings) {
+            if track.warned.insert((problem.code, problem.text.clone())) {
+                effects.push(Effect::Say(RolloutEvent::Warning { problem }));
+            }
+        }
+    }
+
+    /// Each question once; the registry again while a pod still cannot get its image.
+    fn ask(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let mut open: Vec<Question> = self.tracks.iter().flat_map(|track| track.questions.iter().cloned()).collect();
+        open.retain(|question| !self.asked.contains_key(question));
+        let suspects = self.tracks.iter().any(|track| matches!(track.verdict, Verdict::Suspect { .. }));
+        if suspects {
+            let again = self.asked.iter().filter(|(question, asked)| {
+                let unsure = matches!(self.replies.get(question), Some(Reply::ImageMissing | Reply::ImageUnknown(_)));
+                unsure && later(**asked, ASK_AGAIN) <= now
+            });
+            open.extend(again.map(|(question, _)| question.clone()));
+        }
+        for question in open {
+            if self.asked.insert(question.clone(), now).is_none_or(|asked| asked < now) {
+                effects.push(Effect::Ask(question));
+            }
+        }
+    }
+
+    fn decide(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        match self.phase {
+            Phase::Closing { until, time } => {
+                if now >= until || !self.awaits_evidence() {
+                    self.finish(now, time, effects);
+                }
+            }
+            _ if self.tracks.iter().any(|track| self.is_final(track, now)) => self.close(now, false, effects),
+            Phase::Watching | Phase::Settling { .. } if self.time_up(now).is_some() => self.close(now, true, effects),
+            Phase::Settling { since, endings } => self.settle(now, since, endings, effects),
+            Phase::Watching
+                if self.view.is_complete() && self.tracks.iter().all(|track| track.verdict.holds() && !track.dirty) =>
+            {
+                if self.needs_settling() {
+                    effects.push(Effect::Say(RolloutEvent::Settling { seconds: self.rules.settle }));
+                    self.phase = Phase::Settling { since: now, endings: self.endings() };
+                } else {
+                    self.finish(now, false, effects);
+                }
+            }
+            Phase::Watching | Phase::Done => {}
+        }
+    }
+
+    fn settle(&mut self, now: Timestamp, since: Timestamp, endings: u32, effects: &mut Vec<Effect>) {
+        if !self.tracks.iter().all(|track| track.verdict.holds()) {
+            self.phase = Phase::Watching;
+        } else if self.endings() > endings {
+            self.phase = Phase::Settling { since: now, endings: self.endings() };
+        } else if now >= later(since, self.rules.settle) && self.tracks.iter().all(|track| !track.dirty) {
+            self.finish(now, false, effects);
+        }
+    }
+
+    /// Only new pods can still fall over.
+    fn needs_settling(&self) -> bool {
+        let runs = |track: &Track| {
+            track.watched.changed && track.progress.wanted > 0 && track.watched.applied.id.kind != "Job"
+        };
+        self.rules.settle > 0.0 && self.tracks.iter().any(runs)
+    }
+
+    fn endings(&self) -> u32 {
+        self.tracks.iter().map(|track| track.endings).fold(0, u32::saturating_add)
+    }
+
+    /// A failure stands, but a crash is forgiven while another workload that may be needed is still starting.
+    fn is_final(&self, track: &Track, now: Timestamp) -> bool {
+        match &track.verdict {
+            Verdict::Gone { .. } => true,
+            Verdict::Failed { problem } if matches!(problem.code, "crash-loop" | "init-failed") => {
+                let since = track.since.map_or(now, |(_, since)| since);
+                now >= later(since, OTHERS) || !self.tracks.iter().any(is_starting)
+            }
+            Verdict::Failed { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// The verdict stands: what explains it is gathered.
+    fn close(&mut self, now: Timestamp, time: bool, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Closing { until: later(now, EVIDENCE), time };
+        if self.view.is_complete() {
+            let not_held = self.tracks.iter_mut().filter(|track| !track.verdict.holds());
+            not_held.for_each(|track| track.dirty = true);
+            self.judge(now, effects);
+        }
+        if !self.awaits_evidence() {
+            self.finish(now, time, effects);
+        }
+    }
+
+    fn awaits_evidence(&self) -> bool {
+        let tells = |track: &&Track| !track.verdict.holds();
+        self.tracks
+            .iter()
+            .filter(tells)
+            .flat_map(|track| &track.questions)
+            .any(|question| !self.replies.contains_key(question))
+    }
+
+    fn finish(&mut self, now: Timestamp, timed_out: bool, effects: &mut Vec<Effect>) {
+        self.phase = Phase::Done;
+        let proof = proof(&self.tracks, &self.view);
+        effects.extend(proof.iter().map(|proof| Effect::Say(said_of(proof))));
+        let unproven = proof.iter().filter(|proof| proof.proven < proof.pods).map(unconfirmed);
+        effects.extend(unproven.map(|problem| Effect::Say(RolloutEvent::Warning { problem })));
+        let time = self.time_up(now).unwrap_or(TimeUp { timed_out, after: 0.0, without_progress: false });
+        let mut problems = problems(&self.tracks, &TimeUp { timed_out, ..time });
+        if timed_out && !self.view.is_complete() {
+            problems.insert(0, self.unseen(&time));
+        }
+        let plain = self.plain.iter().map(|watched| (watched.applied.id.clone(), Verdict::Ready, Default::default()));
+        let tracked = self
+            .tracks
+            .iter()
+            .map(|track| (track.watched.applied.id.clone(), track.verdict.clone(), track.progress.clone()));
+        let states = tracked.chain(plain).collect();
+        effects.push(Effect::Settled(Box::new(Conclusion { states, problems, proof, timed_out })));
+    }
+
+    fn unseen(&self, time: &TimeUp) -> Problem {
+        let text = format!("the cluster did not tell the state of what was applied in {}", time.text());
+        Problem::new("not-observed", Exit::TimedOut, text)
+            .with(Evidence::new("missing", self.view.missing()))
+            .hint("the account needs the verbs get, list and watch for these")
+    }
+
+    fn time_up(&self, now: Timestamp) -> Option<TimeUp> {
+        let (still, all) = (seconds_between(self.progressed, now), seconds_between(self.started, now));
+        if still >= self.rules.timeout {
+            Some(TimeUp { timed_out: true, after: still, without_progress: true })
+        } else {
+            (all >= self.rules.max_time).then_some(TimeUp { timed_out: true, after: all, without_progress: false })
+        }
+    }
+
+    fn remind(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if now < later(self.said, REMINDER) {
+            return;
+        }
+        self.said = now;
+        let seconds = seconds_between(self.started, now);
+        let waiting = self.tracks.iter().filter(|track| !track.verdict.holds()).take(REMINDED);
+        effects.extend(waiting.map(|track| {
+            let (object, progress) = (track.watched.applied.id.clone(), track.progress.clone());
+            Effect::Say(RolloutEvent::Waiting { object, progress, seconds })
+        }));
+    }
+
+    /// The next moment at which something follows from time alone.
+    fn wake(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        let mut moments = vec![
+            later(self.progressed, self.rules.timeout),
+            later(self.started, self.rules.max_time),
+            later(self.said, REMINDER),
+        ];
+        match self.phase {
+            Phase::Settling { since, .. } => moments.push(later(since, self.rules.settle)),
+            Phase::Closing { until, .. } => moments.push(until),
+            Phase::Watching | Phase::Done => {}
+        }
+        for track in &self.tracks {
+            moments.extend(track.due);
+            moments.extend(track.dirty.then_some(track.rests_until));
+            if let (Verdict::Failed { .. }, Some((_, since))) = (&track.verdict, track.since) {
+                moments.push(later(since, OTHERS));
+            }
+            if matches!(track.verdict, Verdict::Suspect { .. }) && !self.asked.is_empty() {
+                moments.push(later(now, ASK_AGAIN));
+            }
+        }
+        let next = moments.into_iter().filter(|moment| *moment > now).min();
+        if let Some(next) = next.filter(|next| self.wake.is_none_or(|wake| wake <= now || *next < wake)) {
+            self.wake = Some(next);
+            effects.push(Effect::WakeAt(next));
+        }
+    }
+}
+
+/// Under which keys the view tells that a track's picture has changed.
+fn keys(track: &Track) -> impl Iterator<Item = String> {
+    let id = &track.watched.applied.id;
+    let service =
+        (id.kind == "Service").then(|| super::view::service_key(id.namespace.as_deref().unwrap_or_default(), &id.name));
+    std::iter::once(track.watched.applied.uid.clone()).chain(service)
+}
+
+/// It makes its way and nothing speaks against it.
+fn is_starting(track: &Track) -> bool {
+    match &track.verdict {
+        Verdict::Waiting { problem } => {
+            let harmless = |problem: &Problem| matches!(problem.code, "not-ready" | "volume-failing");
+            track.progress.wanted > 0 && problem.as_ref().is_none_or(harmless)
+        }
+        _ => false,
+    }
+}
+
+/// While evidence is gathered a failure stays one, whatever the pod does meanwhile.
+fn keep_failure(track: &mut Track, before: Verdict) {
+    let was = match &before {
+        Verdict::Failed { problem } | Verdict::Gone { problem } => problem.code,
+        _ => return,
+    };
+    match &track.verdict {
+        Verdict::Waiting { problem: Some(problem) } | Verdict::Suspect { problem, .. } if problem.code == was => {
+            track.verdict = Verdict::Failed { problem: problem.clone() };
+        }
+        Verdict::Failed { problem } | Verdict::Gone { problem } if problem.code == was => {}
+        _ => track.verdict = before,
+    }
+}
+
+fn said_of(proof: &Proof) -> RolloutEvent {
+    RolloutEvent::Proof { image: proof.image.reference.clone(), proven: proof.proven, pods: proof.pods }
+}
+
+fn unconfirmed(proof: &Proof) -> Problem {
+    let (proven, pods, image) = (proof.proven, proof.pods, proof.image.reference.short());
+    let how = if proof.image.reference.digest.is_some() { "pinned, not confirmed" } else { "by tag only" };
+    let text = format!("{proven} of {pods} pods are proven to run {image}: {how}");
+    Problem::new("not-confirmed", Exit::Done, text)
+}

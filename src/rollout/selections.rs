@@ -1,0 +1,101 @@
+//! What has to be watched to judge a set of objects: one list-and-watch a kind and namespace.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::{
+    kinds::{self, read},
+    model::{Resource, Selection, Watched},
+};
+
+/// The label that stands on every object and pod template of an app.
+const APP_LABEL: &str = "shipway.dev/app";
+const SERVICE_LABEL: &str = "kubernetes.io/service-name";
+
+/// The selections, each once: the objects themselves, what they create, and events about them.
+pub(super) fn selections(app: &str, watched: &[Watched]) -> Vec<Selection> {
+    let mut found = Vec::new();
+    let mut add = |selection: Selection| {
+        if !found.contains(&selection) {
+            found.push(selection);
+        }
+    };
+    let labels = format!("{APP_LABEL}={app}");
+    let mut services: BTreeSet<(&str, &str)> = BTreeSet::new();
+    let mut eventful: BTreeSet<(&str, &str)> = BTreeSet::new();
+    for watched in watched {
+        let id = &watched.applied.id;
+        let namespace = id.namespace.as_deref();
+        let resource = watched.applied.resource.clone();
+        add(match namespace {
+            Some(namespace) => labelled(resource, namespace, &labels),
+            // rights to cluster-scoped objects are given by name
+            None => Selection {
+                resource,
+                namespace: None,
+                labels: None,
+                fields: Some(format!("metadata.name={}", id.name)),
+            },
+        });
+        let (Some(kind), Some(namespace)) = (kinds::find(&id.group, &id.kind), namespace) else { continue };
+        for (group, child) in kind.children {
+            match *child {
+                "EndpointSlice" => _ = services.insert((namespace, &id.name)),
+                _ => resource_of(group, child)
+                    .into_iter()
+                    .for_each(|resource| add(labelled(resource, namespace, &labels))),
+            }
+        }
+        // the API selects events by type or by reason, not by either
+        if kind.template.is_some() {
+            eventful.extend([(namespace, "type=Warning"), (namespace, "reason=TriggeredScaleUp")]);
+        } else if kind.kind == "PersistentVolumeClaim" {
+            eventful.insert((namespace, "reason=WaitForFirstConsumer"));
+        }
+    }
+    for namespace in namespaces(&services) {
+        let names: Vec<&str> = services.iter().filter(|(of, _)| *of == namespace).map(|(_, name)| *name).collect();
+        let labels = format!("{SERVICE_LABEL} in ({})", names.join(","));
+        let slices = resource_of("discovery.k8s.io", "EndpointSlice");
+        slices.into_iter().for_each(|resource| add(labelled(resource, namespace, &labels)));
+    }
+    for (namespace, fields) in eventful {
+        let (namespace, fields) = (Some(namespace.to_owned()), Some(fields.to_owned()));
+        let events = resource_of("", "Event");
+        if let Some(resource) = events {
+            add(Selection { resource, namespace, labels: None, fields });
+        }
+    }
+    found
+}
+
+fn labelled(resource: Resource, namespace: &str, labels: &str) -> Selection {
+    Selection { resource, namespace: Some(namespace.to_owned()), labels: Some(labels.to_owned()), fields: None }
+}
+
+fn namespaces<'s>(services: &BTreeSet<(&'s str, &'s str)>) -> BTreeSet<&'s str> {
+    services.iter().map(|(namespace, _)| *namespace).collect()
+}
+
+fn resource_of(group: &str, kind: &str) -> Option<Resource> {
+    kinds::find(group, kind).map(|known| known.resource())
+}
+
+/// True where one of the workloads is meant to run pods that the Service selects.
+pub(super) fn is_backed(service: &Watched, all: &[Watched]) -> bool {
+    let Some(selector) = read::at(&service.body, &["spec", "selector"]).and_then(Value::as_object) else {
+        return false;
+    };
+    let runs_behind = |other: &Watched| {
+        let id = &other.applied.id;
+        let template = kinds::find(&id.group, &id.kind).and_then(|kind| kind.template);
+        let Some(template) = template.and_then(|path| read::at(&other.body, path)) else { return false };
+        let serves = !matches!(id.kind.as_str(), "Job" | "CronJob" | "PodTemplate");
+        let wanted = read::number(&other.body, &["spec", "replicas"]).unwrap_or(1) > 0;
+        let labels = read::at(template, &["metadata", "labels"]);
+        serves && wanted && selector.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
+    };
+    let namespace = &service.applied.id.namespace;
+    !selector.is_empty() && all.iter().any(|other| other.applied.id.namespace == *namespace && runs_behind(other))
+}

@@ -1,0 +1,259 @@
+//! One watched object through time: what its judge said, since when, and what was told of it.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{
+    event_time, selections,
+    view::{View, service_key},
+};
+use crate::{
+    kinds::{self, Baseline, Judgement, Observation, read},
+    model::{Problem, Progress, Question, Reply, Rules, Verdict, Watched},
+};
+
+/// Seconds for the first sight of an object after its apply.
+const FIRST_SIGHT: f64 = 2.0;
+
+#[derive(Debug)]
+pub(super) struct Track {
+    pub watched: Watched,
+    /// For a Service: a workload of this rollout stands behind it.
+    backed: bool,
+    pub verdict: Verdict,
+    pub progress: Progress,
+    pub warnings: Vec<Problem>,
+    pub questions: Vec<Question>,
+    /// What was told last.
+    pub said: Option<(&'static str, Option<&'static str>, Progress)>,
+    pub warned: HashSet<(&'static str, String)>,
+    pub dirty: bool,
+    /// Not judged again before, so that a thousand pods are not looked at for each of a thousand changes.
+    pub rests_until: Timestamp,
+    /// Since when a suspicion, a failure or a patience lasts: its code and start.
+    pub since: Option<(&'static str, Timestamp)>,
+    pub due: Option<Timestamp>,
+    seen: bool,
+    completed: bool,
+    baseline: Option<Baseline>,
+    /// How far each pod has come, by uid.
+    reached: HashMap<String, u8>,
+    /// The uids of its new pods.
+    pub pods: Vec<String>,
+    pub ready_most: usize,
+    pub endings: u32,
+}
+
+/// What a track is judged with, beside itself.
+#[derive(Clone, Copy)]
+pub(super) struct Surroundings<'r> {
+    pub view: &'r View,
+    pub replies: &'r HashMap<Question, Reply>,
+    pub rules: &'r Rules,
+    pub now: Timestamp,
+    pub closing: bool,
+}
+
+impl Track {
+    pub(super) fn new(watched: Watched, all: &[Watched], now: Timestamp) -> Self {
+        let backed = watched.applied.id.kind == "Service" && selections::is_backed(&watched, all);
+        Self {
+            backed,
+            verdict: Verdict::Waiting { problem: None },
+            progress: Progress::default(),
+            warnings: Vec::new(),
+            questions: Vec::new(),
+            said: None,
+            warned: HashSet::new(),
+            dirty: true,
+            rests_until: now,
+            since: None,
+            due: None,
+            seen: false,
+            completed: false,
+            baseline: None,
+            reached: HashMap::new(),
+            pods: Vec::new(),
+            ready_most: 0,
+            endings: 0,
+            watched,
+        }
+    }
+
+    /// Judges the object; true where it has come further.
+    pub(super) fn look(&mut self, around: Surroundings<'_>) -> bool {
+        let live = around.view.find(&self.watched.applied.id);
+        let children = self.children(around.view, live);
+        let events = self.events(around.view, live, &children);
+        let baseline = self.baseline.get_or_insert_with(|| baseline(&self.watched, &children));
+        self.seen |= live.is_some();
+        self.dirty = false;
+        self.rests_until = later(around.now, children.len() as f64 / 10_000.0);
+        let judgement = kinds::judge(&Observation {
+            live,
+            applied: &self.watched.applied,
+            body: &self.watched.body,
+            images: &self.watched.images,
+            children: &children,
+            events: &events,
+            replies: around.replies,
+            rules: around.rules,
+            baseline,
+            backed: self.backed,
+            closing: around.closing,
+        });
+        let pods = || judgement.pods.iter().filter_map(|uid| around.view.by_uid(uid));
+        let further = advance(&mut self.reached, pods());
+        self.endings = pods().flat_map(kinds::endings).map(|(_, count)| count).sum();
+        let gone = live.is_none();
+        self.take(judgement, gone, around) || further
+    }
+
+    /// What the judge said becomes what holds: time turns suspicion into failure, and patience into trust.
+    fn take(&mut self, judgement: Judgement, gone: bool, around: Surroundings<'_>) -> bool {
+        let Judgement { verdict, progress, questions, warnings, patience, pods } = judgement;
+        self.pods = pods;
+        self.questions = questions;
+        self.warnings = warnings;
+        let held = self.verdict.holds();
+        self.verdict = match verdict {
+            Verdict::Gone { .. } if gone && self.completed => Verdict::Ready,
+            Verdict::Gone { problem } if gone && !self.seen => {
+                // a list may be older than the apply
+                self.ripen(
+                    "unseen",
+                    FIRST_SIGHT,
+                    around.now,
+                    Verdict::Waiting { problem: None },
+                    Verdict::Gone { problem },
+                )
+            }
+            Verdict::Suspect { problem, grace } => {
+                let (code, failed) = (problem.code, Verdict::Failed { problem: problem.clone() });
+                self.ripen(code, grace, around.now, Verdict::Suspect { problem, grace }, failed)
+            }
+            Verdict::Waiting { problem } if patience.is_some() => {
+                let why = format!(
+                    "waited {:.0} s for {}",
+                    patience.unwrap_or(0.0),
+                    progress.awaiting.as_deref().unwrap_or("it")
+                );
+                self.ripen(
+                    "patience",
+                    patience.unwrap_or(0.0),
+                    around.now,
+                    Verdict::Waiting { problem },
+                    Verdict::Assumed { why },
+                )
+            }
+            Verdict::Failed { problem } => {
+                if self.since.is_none_or(|(code, _)| code != problem.code) {
+                    self.since = Some((problem.code, around.now));
+                }
+                Verdict::Failed { problem }
+            }
+            other => {
+                (self.since, self.due) = (None, None);
+                other
+            }
+        };
+        self.completed |= self.watched.applied.id.kind == "Job" && self.verdict == Verdict::Ready;
+        let further = progress.ready > self.ready_most || (!held && self.verdict.holds());
+        self.ready_most = self.ready_most.max(progress.ready);
+        self.progress = progress;
+        further
+    }
+
+    /// `now_it_is` until it has lasted for `seconds`, then `then`.
+    fn ripen(
+        &mut self,
+        code: &'static str,
+        seconds: f64,
+        now: Timestamp,
+        now_it_is: Verdict,
+        then: Verdict,
+    ) -> Verdict {
+        let since = match self.since {
+            Some((same, since)) if same == code => since,
+            _ => now,
+        };
+        self.since = Some((code, since));
+        let due = later(since, seconds);
+        if now >= due {
+            self.due = None;
+            return then;
+        }
+        self.due = Some(due);
+        now_it_is
+    }
+
+    fn children<'v>(&self, view: &'v View, live: Option<&'v Value>) -> Vec<&'v Value> {
+        let id = &self.watched.applied.id;
+        match (id.kind.as_str(), live) {
+            ("Service", _) => view.family(&service_key(id.namespace.as_deref().unwrap_or_default(), &id.name)),
+            (_, Some(live)) => view.family(read::uid(live)),
+            (_, None) => Vec::new(),
+        }
+    }
+
+    /// Events of this rollout, the oldest first: by the server's clock since the apply, or told after the first list.
+    fn events<'v>(&self, view: &'v View, live: Option<&'v Value>, children: &[&'v Value]) -> Vec<&'v Value> {
+        let applied = self.applied_at();
+        let counts = |event: &Value, late: bool| {
+            late || applied.is_some_and(|applied| event_time::of(event).is_some_and(|time| time >= applied))
+        };
+        let not_ready = |object: &&&Value| !(read::is_kind(object, "Pod") && kinds::is_ready(object));
+        let about = live.iter().chain(children.iter().filter(not_ready));
+        let mut events: Vec<&Value> = about.flat_map(|object| view.events(read::uid(object), &counts)).collect();
+        events.sort_by_cached_key(|event| event_time::of(event));
+        events
+    }
+
+    /// When the server wrote what was applied; none where nothing was changed.
+    fn applied_at(&self) -> Option<Timestamp> {
+        self.watched.applied.at.as_ref().filter(|_| self.watched.changed)?.parse().ok()
+    }
+}
+
+/// Terminations from before: of all pods where nothing was changed, else of those made before the apply.
+fn baseline(watched: &Watched, children: &[&Value]) -> Baseline {
+    let applied: Option<Timestamp> = watched.applied.at.as_ref().and_then(|at| at.parse().ok());
+    let is_older = |pod: &Value| {
+        let made: Option<Timestamp> = read::text(pod, &["metadata", "creationTimestamp"]).parse().ok();
+        !watched.changed || made.zip(applied).is_some_and(|(made, applied)| made < applied)
+    };
+    let older = children.iter().filter(|child| read::is_kind(child, "Pod") && is_older(child));
+    older
+        .flat_map(|pod| kinds::endings(pod).map(|(name, count)| ((read::uid(pod).to_owned(), name.to_owned()), count)))
+        .collect()
+}
+
+/// Notes how far each pod has come; true where one is further than ever.
+fn advance<'v>(reached: &mut HashMap<String, u8>, pods: impl Iterator<Item = &'v Value>) -> bool {
+    let mut further = false;
+    for pod in pods {
+        let now = kinds::advance(pod);
+        match reached.get_mut(read::uid(pod)) {
+            Some(before) if *before >= now => {}
+            Some(before) => (*before, further) = (now, true),
+            None => {
+                reached.insert(read::uid(pod).to_owned(), now);
+                further = true;
+            }
+        }
+    }
+    further
+}
+
+/// So many seconds later.
+pub(super) fn later(moment: Timestamp, seconds: f64) -> Timestamp {
+    let length = jiff::SignedDuration::try_from_secs_f64(seconds).unwrap_or(jiff::SignedDuration::MAX);
+    moment.checked_add(length).unwrap_or(Timestamp::MAX)
+}
+
+/// Seconds from one moment to another.
+pub(super) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64()
+}
