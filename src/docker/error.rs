@@ -24,13 +24,13 @@ pub(crate) enum DockerError {
     NotUtf8(PathBuf),
     #[error("cannot use {}: {why}", file.display())]
     Ignore { file: PathBuf, why: String },
-    #[error("cannot read the Dockerfile: {why}")]
+    #[error("error in the Dockerfile: {why}")]
     Dockerfile { why: String, place: Option<Place> },
     #[error("cannot get the base image {image}: {why}")]
     BaseImage { image: String, why: String, trouble: RegistryTrouble },
     /// An instruction failed; `step` is its text.
     #[error("`{step}` fails: {why}")]
-    Build { step: String, why: String, place: Option<Place>, log: Vec<String> },
+    Build { step: String, why: String, place: Option<Place>, is_missing_file: bool, log: Vec<String> },
     #[error("the engine has no image {image}")]
     ImageNotBuilt { image: String },
     #[error("cannot push {reference}: {why}")]
@@ -158,7 +158,11 @@ impl Explain for DockerError {
             Self::ContextMissing(_) => "correct `images: [{context: ..}]` in shipway.yaml".to_owned(),
             Self::Context { .. } => "let it be read, or name it in .dockerignore".to_owned(),
             Self::NotUtf8(_) => "rename it, or exclude it in .dockerignore".to_owned(),
-            Self::BaseImage { image, trouble, .. } => return trouble.hints(registry_of(image)),
+            Self::Build { is_missing_file: true, .. } => {
+                "correct the path, or let .dockerignore keep the file: `shipway build --list-context` shows what is sent"
+                    .to_owned()
+            }
+            Self::BaseImage { image, trouble, .. } => return base_image_hints(image, trouble),
             Self::ImageNotBuilt { .. } => "`shipway build` builds it".to_owned(),
             Self::Push { reference, trouble, .. } => return trouble.hints(&reference.repository.registry),
             Self::Engine(_) | Self::Ignore { .. } | Self::Dockerfile { .. } | Self::Build { .. } | Self::Stopped => {
@@ -193,7 +197,12 @@ fn unreachable_hint(origin: &str, kind: ErrorKind) -> String {
     }
 }
 
-/// The registry that a base image's reference names.
-fn registry_of(image: &str) -> &str {
-    image.split_once('/').map_or("docker.io", |(first, _)| first)
+/// `DOCKER_USERNAME` counts only for the registry that is pushed to.
+fn base_image_hints(image: &str, trouble: &RegistryTrouble) -> Vec<String> {
+    let registry = image.split_once('/').map_or("docker.io", |(first, _)| first);
+    match trouble {
+        RegistryTrouble::NoLogin => vec![format!("`docker login {registry}` writes a login that the build uses")],
+        RegistryTrouble::Unknown => vec!["correct the FROM line, or push that image first".to_owned()],
+        trouble => trouble.hints(registry),
+    }
 }

@@ -54,7 +54,7 @@ impl FileSync {
         }))
     }
 
-    /// Files and bytes sent so far.
+    /// Files and bytes sent so far, the Dockerfile among them.
     pub(super) fn sent(&self) -> (u64, u64) {
         (self.0.files.load(Ordering::Relaxed), self.0.bytes.load(Ordering::Relaxed))
     }

@@ -72,7 +72,9 @@ impl<'a> Progress<'a> {
         step.name = vertex.name.lines().next().unwrap_or_default().to_owned();
         step.error = vertex.error;
         let Some(state) = state else { return };
-        if step.state == Some(state) || (step.state == Some(StepState::Cached) && state == StepState::Done) {
+        // steps are shared within the engine, and begin and end anew for each that uses them
+        let is_over = matches!(step.state, Some(StepState::Done | StepState::Cached)) && state != StepState::Failed;
+        if is_over || step.state == Some(state) {
             return;
         }
         step.state = Some(state);

@@ -17,9 +17,11 @@ use crate::model::{Digest, LayerState, Listener, Login, Note, PushEvent, Referen
 
 use super::{DockerError, Engine, error::RegistryTrouble};
 
-/// The engine tries a dead registry again and again, some of it in silence: this long without a step forward
-/// is enough.
+/// The engine tries a dead registry again and again: this long with nothing but that is enough, and also this long
+/// without a first word.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A registry may be silent while it stores a large layer.
+const STORING: Duration = Duration::from_secs(600);
 /// After this much silence it is said aloud.
 const SILENCE: Duration = Duration::from_secs(10);
 
@@ -62,7 +64,7 @@ impl Engine {
     ) -> Result<Digest, DockerError> {
         let started = Instant::now();
         listener.on(PushEvent::Started { reference: reference.clone() }.into());
-        let mut run = Run { reference, login, listener, digest: None };
+        let mut run = Run { reference, login, listener, digest: None, advanced: started, has_spoken: false };
         let digest = tokio::select! {
             () = stop.wait() => return Err(DockerError::Stopped),
             digest = run.push(self) => digest?,
@@ -79,26 +81,22 @@ struct Run<'a> {
     login: Option<&'a Login>,
     listener: &'a dyn Listener,
     digest: Option<Digest>,
+    /// The last step forward.
+    advanced: Instant,
+    has_spoken: bool,
 }
 
 impl Run<'_> {
     async fn push(&mut self, engine: &Engine) -> Result<Digest, DockerError> {
         let request = self.request().map_err(|error| DockerError::engine(&error))?;
-        let mut advanced = Instant::now();
-        let response = self.patiently(engine.send(request), advanced).await??;
+        let mut response = self.patiently(engine.send(request)).await??;
         let is_refused = !response.status().is_success();
-        let mut response = response;
         let mut unread = BytesMut::new();
-        while let Some(data) = self.patiently(frame(&mut response), advanced).await?? {
+        while let Some(data) = self.patiently(frame(&mut response)).await?? {
             unread.extend_from_slice(&data);
-            if is_refused {
-                continue;
-            }
-            while let Some(end) = unread.iter().position(|byte| *byte == b'\n') {
+            while let Some(end) = unread.iter().position(|byte| *byte == b'\n').filter(|_| !is_refused) {
                 let line = unread.split_to(end + 1);
-                if self.line(&line)? {
-                    advanced = Instant::now();
-                }
+                self.line(&line)?;
             }
         }
         if is_refused {
@@ -118,26 +116,25 @@ impl Run<'_> {
     }
 
     /// Waits as long as there is reason to hope, and says so when it takes long.
-    async fn patiently<T>(&self, step: impl Future<Output = T>, advanced: Instant) -> Result<T, DockerError> {
+    async fn patiently<T>(&self, step: impl Future<Output = T>) -> Result<T, DockerError> {
         tokio::pin!(step);
         if let Ok(done) = timeout(SILENCE, &mut step).await {
-            return if advanced.elapsed() < PATIENCE { Ok(done) } else { Err(self.given_up()) };
+            let only_retries = self.advanced.elapsed() > PATIENCE;
+            return if only_retries { Err(self.given_up(PATIENCE)) } else { Ok(done) };
         }
-        let registry = &self.reference.repository.registry;
-        let seconds = SILENCE.as_secs();
-        self.listener.on(Note::attention("push", format!("{registry} has not answered for {seconds} s")).into());
-        let left = PATIENCE.saturating_sub(advanced.elapsed());
-        timeout(left, step).await.map_err(|_| self.given_up())
+        let (registry, silence) = (&self.reference.repository.registry, SILENCE.as_secs());
+        self.listener.on(Note::attention("push", format!("{registry} has not answered for {silence} s")).into());
+        let limit = if self.has_spoken { STORING } else { PATIENCE };
+        timeout(limit.saturating_sub(SILENCE), step).await.map_err(|_| self.given_up(limit))
     }
 
-    fn given_up(&self) -> DockerError {
-        let why = format!("{} has not answered for {} s", self.reference.repository.registry, PATIENCE.as_secs());
+    fn given_up(&self, waited: Duration) -> DockerError {
+        let why = format!("{} has not answered for {} s", self.reference.repository.registry, waited.as_secs());
         DockerError::Push { reference: Box::new(self.reference.clone()), why, trouble: RegistryTrouble::Unreachable }
     }
 
-    /// Takes in a line; true where it is a step forward.
-    fn line(&mut self, line: &[u8]) -> Result<bool, DockerError> {
-        let Ok(line) = serde_json::from_slice::<Line>(line) else { return Ok(false) };
+    fn line(&mut self, line: &[u8]) -> Result<(), DockerError> {
+        let Ok(line) = serde_json::from_slice::<Line>(line) else { return Ok(()) };
         if let Some(error) = line.error {
             return Err(self.failed(&error));
         }
@@ -146,21 +143,33 @@ impl Run<'_> {
         if let Some(digest) = named.and_then(|digest| digest.parse().ok()) {
             self.digest = Some(digest);
         }
-        let Some(layer) = line.id else { return Ok(true) };
-        if status.starts_with("Retrying in 5 ") {
-            let text = format!("layer {layer} does not get through, the engine tries again");
-            self.listener.on(Note::attention("push", text).into());
+        self.has_spoken = true;
+        if !status.starts_with("Retrying") {
+            self.advanced = Instant::now();
         }
+        if let Some(layer) = line.id {
+            self.layer(layer, status, line.progress);
+        }
+        Ok(())
+    }
+
+    fn layer(&self, layer: String, status: &str, progress: Amount) {
         let state = match status {
             "Pushing" => LayerState::Pushing,
             "Pushed" => LayerState::Pushed,
             "Layer already exists" => LayerState::Exists,
             status if status.starts_with("Mounted from") => LayerState::Exists,
-            status => return Ok(!status.starts_with("Retrying")),
+            status => {
+                // counted down from 5, 10, 15 .. seconds
+                if status.starts_with("Retrying in 5 ") {
+                    let text = format!("layer {layer} does not get through, the engine tries again");
+                    self.listener.on(Note::attention("push", text).into());
+                }
+                return;
+            }
         };
-        let Amount { current: sent, total } = line.progress;
+        let Amount { current: sent, total } = progress;
         self.listener.on(PushEvent::Layer { reference: self.reference.clone(), layer, state, sent, total }.into());
-        Ok(true)
     }
 
     fn failed(&self, text: &str) -> DockerError {
@@ -249,4 +258,124 @@ fn message(body: &[u8]) -> String {
     }
     serde_json::from_slice::<Answer>(body)
         .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |answer| answer.message)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use crate::model::{Event, Masked};
+
+    use super::*;
+
+    fn login(password: &str, identity_token: bool) -> Login {
+        Login {
+            registry: "localhost:5000".into(),
+            user: "me".into(),
+            password: Masked::new(password),
+            identity_token,
+            origin: "DOCKER_USERNAME".into(),
+        }
+    }
+
+    #[test]
+    fn the_login_is_encoded_for_the_engine() {
+        let header = authorization(Some(&login("ab>>>~~~???c", false)));
+        assert!(header.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_=".contains(&byte)), "{header}");
+        let sent: serde_json::Value = serde_json::from_slice(&URL_SAFE.decode(header).unwrap()).unwrap();
+        assert_eq!(sent, json!({"username": "me", "password": "ab>>>~~~???c", "serveraddress": "localhost:5000"}));
+        let token = URL_SAFE.decode(authorization(Some(&login("t", true)))).unwrap();
+        assert_eq!(token, br#"{"identitytoken":"t","serveraddress":"localhost:5000"}"#);
+        assert_eq!(authorization(None), "e30=");
+    }
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<String>>);
+
+    impl Listener for Heard {
+        fn on(&self, event: Event) {
+            let text = match event {
+                Event::Push(PushEvent::Layer { layer, state, sent, total, .. }) => {
+                    format!("{layer} {state:?} {sent}/{total}")
+                }
+                Event::Note(note) => note.text,
+                other => format!("{other:?}"),
+            };
+            self.0.lock().unwrap().push(text);
+        }
+    }
+
+    fn answer(lines: &[&str], login: Option<&Login>) -> (Result<Option<Digest>, DockerError>, Vec<String>) {
+        let heard = Heard::default();
+        let reference = "localhost:5000/team/demo:v1".parse().unwrap();
+        let advanced = Instant::now();
+        let mut run = Run { reference: &reference, login, listener: &heard, digest: None, advanced, has_spoken: false };
+        let outcome = lines.iter().try_for_each(|line| run.line(line.as_bytes()));
+        let digest = run.digest.take();
+        (outcome.map(|()| digest), heard.0.into_inner().unwrap())
+    }
+
+    #[test]
+    fn layers_and_digest_are_read_from_the_answer() {
+        let digest = format!("sha256:{}", "a".repeat(64));
+        let status = format!(r#"{{"status":"v1: digest: {digest} size: 528"}}"#);
+        let (outcome, heard) = answer(
+            &[
+                r#"{"status":"The push refers to repository [localhost:5000/team/demo]"}"#,
+                r#"{"status":"Preparing","progressDetail":{},"id":"l1"}"#,
+                r#"{"status":"Pushing","progressDetail":{"current":5,"total":9},"progress":"[=>]","id":"l1"}"#,
+                r#"{"status":"Layer already exists","progressDetail":{},"id":"l2"}"#,
+                r#"{"status":"Mounted from team/base","progressDetail":{},"id":"l3"}"#,
+                r#"{"status":"Retrying in 5 seconds","progressDetail":{},"id":"l1"}"#,
+                r#"{"status":"Retrying in 4 seconds","progressDetail":{},"id":"l1"}"#,
+                r#"{"status":"Pushed","progressDetail":{},"id":"l1"}"#,
+                &status,
+                "not json",
+            ],
+            None,
+        );
+        assert_eq!(outcome.unwrap().unwrap().as_str(), digest);
+        assert_eq!(
+            heard,
+            [
+                "l1 Pushing 5/9",
+                "l2 Exists 0/0",
+                "l3 Exists 0/0",
+                "layer l1 does not get through, the engine tries again",
+                "l1 Pushed 0/0"
+            ]
+        );
+    }
+
+    #[test]
+    fn errors_are_told_apart() {
+        use crate::model::Explain as _;
+        let mine = login("secret-password", false);
+        for (text, login, code) in [
+            ("unauthorized: authentication required", Some(&mine), "registry-denied"),
+            ("unauthorized: authentication required", None, "registry-login"),
+            ("no basic auth credentials", None, "registry-login"),
+            ("denied: requested access to the resource is denied", Some(&mine), "registry-denied"),
+            ("denied: requested access to the resource is denied", None, "registry-login"),
+            ("name unknown: The repository with name 'demo' does not exist", Some(&mine), "repository-unknown"),
+            ("dial tcp 127.0.0.1:1: connect: connection refused", None, "registry-unreachable"),
+            ("received unexpected HTTP status: 503 Service Unavailable", None, "registry-unreachable"),
+            ("http: server gave HTTP response to HTTPS client", None, "registry-untrusted"),
+            ("x509: certificate signed by unknown authority", None, "registry-untrusted"),
+            ("An image does not exist locally with the tag: localhost:5000/team/demo", None, "image-not-built"),
+            ("quota exceeded", None, "registry"),
+        ] {
+            let line = json!({"errorDetail": {"message": text}, "error": text}).to_string();
+            let error = answer(&[&line], login).0.unwrap_err();
+            assert_eq!((error.code(), error.exit().code()), (code, 4), "{text}");
+            let said = format!("{error}{:?}", error.hints());
+            assert!(!said.contains("secret-password"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_refused_request_is_read() {
+        assert_eq!(message(br#"{"message":"invalid reference format"}"#), "invalid reference format");
+        assert_eq!(message(b"bad gateway"), "bad gateway");
+    }
 }
