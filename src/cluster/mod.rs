@@ -1,1 +1,30 @@
-//! The API server: connect, survey, rehearse, apply, watch, lease, records, traffic.
+//! The API server: connect, survey, rehearse, apply, watch, logs, lease, records, traffic.
+//!
+//! `connect` and `kubeconfig` make the client; every request goes through `request`, which bounds, repeats and explains
+//! it. Objects are JSON values throughout: typed structs would drop what they do not know.
+
+mod apply;
+mod connect;
+mod credential;
+mod discovery;
+mod error;
+mod kubeconfig;
+mod lease;
+mod logs;
+mod owners;
+mod patience;
+mod proxy;
+mod record;
+mod refusal;
+mod request;
+mod schema;
+mod survey;
+mod traffic;
+mod watch;
+
+pub(crate) use apply::{Rehearsed, Written};
+pub(crate) use connect::Cluster;
+pub(crate) use discovery::Served;
+pub(crate) use error::{ClusterError, FieldFinding, FieldOwner, Reason};
+pub(crate) use lease::{Lease, LeaseRequest};
+pub(crate) use record::History;

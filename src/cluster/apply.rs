@@ -1,0 +1,392 @@
+//! Writing objects: server-side apply, after taking over what people's tools own.
+
+use futures::StreamExt as _;
+use http::Method;
+use kube::core::response::Status;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    connect::Cluster,
+    error::{ClusterError, FieldFinding, FieldOwner, Reason},
+    owners,
+    request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, MANAGER, object_path, path},
+    schema,
+    survey::{PARALLEL, is_defined_by, mask_last_applied},
+};
+use crate::model::{Applied, Change, FieldPath, Live, ObjectId, Rendered, Resource};
+
+/// What the server did with an object.
+#[derive(Clone, Debug)]
+pub(crate) struct Written {
+    pub applied: Applied,
+    pub change: Change,
+    /// The object as the server has it now.
+    pub body: Value,
+    /// People's tools whose fields went over to shipway at this first deploy.
+    pub adopted: Vec<String>,
+    /// Fields that people had changed and the manifest has put right.
+    pub mended: Vec<FieldOwner>,
+}
+
+/// What a dry run says about an object.
+#[derive(Clone, Debug)]
+pub(crate) enum Rehearsed {
+    Done {
+        /// The object as it would be, but still with `leaving`, which a dry run cannot take away.
+        body: Value,
+        /// Fields of people's tools that the adoption will remove, and that no default brings back.
+        leaving: Vec<FieldPath>,
+        /// The tools whose fields will go over to shipway.
+        adopts: Vec<String>,
+        /// Fields that people have changed and the manifest will put right.
+        mends: Vec<FieldOwner>,
+    },
+    /// Its namespace or its definition is not there yet.
+    NotYet,
+    /// A webhook has side effects and does not take part in dry runs.
+    Unsupported { why: String },
+}
+
+/// A refused apply that another try may mend, and one that it may not.
+enum Refused {
+    Conflict(Vec<FieldOwner>),
+    Final(Failure),
+}
+
+impl Cluster {
+    /// A dry run of every object (server-side apply, `dryRun=All`, strict validation), 32 at once; `live` as surveyed.
+    pub(crate) async fn rehearse(&self, objects: &[Rendered], live: &[Live]) -> Vec<Result<Rehearsed, ClusterError>> {
+        let body_of =
+            |object: &Rendered| live.iter().find(|live| live.id == object.id).and_then(|live| live.body.as_ref());
+        futures::stream::iter(objects)
+            .map(|object| async move {
+                match self.rehearse_one(object, body_of(object)).await {
+                    Err(ClusterError::NotServed { .. }) if is_defined_by(objects, &object.resource) => {
+                        Ok(Rehearsed::NotYet)
+                    }
+                    Err(error) if error.reason() == Some(Reason::NamespaceMissing) => Ok(Rehearsed::NotYet),
+                    done => done,
+                }
+            })
+            .buffered(PARALLEL)
+            .collect()
+            .await
+    }
+
+    async fn rehearse_one(&self, object: &Rendered, live: Option<&Value>) -> Result<Rehearsed, ClusterError> {
+        let adoption = live.and_then(|live| owners::adoption(live, &object.id, &object.resource.api_version()));
+        let (mut body, mut mends) = match self.apply_forced(object, live, "All").await {
+            Ok(done) => done,
+            Err(Failure::Status(status)) if status.message.contains("does not support dry run") => {
+                return Ok(Rehearsed::Unsupported { why: status.message });
+            }
+            Err(failure) => return Err(self.explain_apply(failure, object).await),
+        };
+        mask_last_applied(&mut body);
+        let (Some(live), Some(adoption)) = (live, adoption) else {
+            return Ok(Rehearsed::Done { body, leaving: Vec::new(), adopts: Vec::new(), mends });
+        };
+        mends.retain(|owner| !adoption.managers.contains(&owner.manager));
+        let leaving = owners::leaving(&adoption.fields, &object.body(), live).into_iter().map(FieldPath);
+        let leaving = self.without_defaults(leaving.collect(), object, live).await;
+        Ok(Rehearsed::Done { body, leaving, adopts: adoption.managers, mends })
+    }
+
+    /// kubectl owns defaults, too: what a fresh object of this manifest would get again does not leave.
+    async fn without_defaults(&self, leaving: Vec<FieldPath>, object: &Rendered, live: &Value) -> Vec<FieldPath> {
+        if leaving.is_empty() {
+            return leaving;
+        }
+        let mut fresh = object.body();
+        if let Some(metadata) = fresh["metadata"].as_object_mut() {
+            metadata.shift_remove("name");
+            metadata.shift_remove("resourceVersion");
+            metadata.insert("generateName".to_owned(), "shipway-rehearsal-".into());
+        }
+        let query = [("dryRun", "All"), ("fieldManager", MANAGER)];
+        let path = path(&object.resource, object.id.namespace.as_deref(), None, &query);
+        let call = Call::write(Method::POST, path, JSON, fresh.to_string()).about(&object.id);
+        match self.ask(&call).await {
+            Ok(fresh) => leaving.into_iter().filter(|path| path.find(&fresh) != path.find(live)).collect(),
+            Err(_) => leaving,
+        }
+    }
+
+    /// Writes an object. `live` is what was surveyed, none for one that was not there.
+    ///
+    /// What `kubectl` owns is adopted first, so that fields the manifest no longer has go. What people have changed by
+    /// hand is put right; what controllers and other deployers own is a [`ClusterError::Conflict`]. A manifest with
+    /// `metadata.resourceVersion` is only written over that very version, else [`ClusterError::Stale`].
+    pub(crate) async fn apply(&self, object: &Rendered, live: Option<&Live>) -> Result<Written, ClusterError> {
+        let before = live.and_then(|live| live.body.as_ref());
+        let (adopted, adopted_body) = match before {
+            Some(before) => self.adopt(object, before).await?,
+            None => (Vec::new(), None),
+        };
+        let (mut body, mended) = match self.apply_forced(object, adopted_body.as_ref().or(before), "").await {
+            Ok(done) => done,
+            Err(failure) => return Err(self.explain_apply(failure, object).await),
+        };
+        mask_last_applied(&mut body);
+        let version = |body: &Value| body.pointer("/metadata/resourceVersion").cloned();
+        let change = match before {
+            None => Change::Created,
+            Some(before) if version(before) == version(&body) => Change::Unchanged,
+            // an adoption alone rewrites the bookkeeping, and changes no field
+            Some(before) if same_but_bookkeeping(before, &body) => Change::Unchanged,
+            Some(_) => Change::Changed,
+        };
+        let applied = applied(object, &body);
+        Ok(Written { applied, change, body, adopted, mended })
+    }
+
+    /// Gives `kubectl`'s fields to shipway, with the object's own version as the condition.
+    async fn adopt(&self, object: &Rendered, before: &Value) -> Result<(Vec<String>, Option<Value>), ClusterError> {
+        let mut live = before.clone();
+        for _ in 0..ADOPTION_TRIES {
+            let Some(adoption) = owners::adoption(&live, &object.id, &object.resource.api_version()) else { break };
+            let patch = adoption_patch(&live, &adoption.managed_fields);
+            let path = object_path(&object.resource, &object.id, &[("fieldManager", MANAGER)]);
+            let call = Call::write(Method::PATCH, path, JSON_PATCH, patch.to_string()).about(&object.id);
+            match self.ask_text(&call).await {
+                Ok(text) => return Ok((adoption.managers, Some(self.parse(&text)?))),
+                // a status that is written all the time moves the version, too
+                Err(Failure::Status(status)) if status.code == 409 || status.code == 422 => {
+                    match self.get(&object.resource, &object.id).await? {
+                        Some(again) => live = again,
+                        None => break,
+                    }
+                }
+                Err(failure) => return Err(self.explain(failure, Some(&object.id))),
+            }
+        }
+        Ok((Vec::new(), None))
+    }
+
+    /// Server-side apply; taken over by force is only what people own.
+    async fn apply_forced(
+        &self,
+        object: &Rendered,
+        live: Option<&Value>,
+        dry_run: &str,
+    ) -> Result<(Value, Vec<FieldOwner>), Failure> {
+        match self.apply_once(object, live, dry_run, false).await {
+            Ok(body) => Ok((body, Vec::new())),
+            Err(Refused::Conflict(owners)) => {
+                let (people, others): (Vec<_>, Vec<_>) =
+                    owners.into_iter().partition(|owner| owners::is_taken_over(&owner.manager));
+                if !others.is_empty() {
+                    let conflict = ClusterError::Conflict { object: object.id.clone(), owners: others };
+                    return Err(Failure::Error(conflict));
+                }
+                match self.apply_once(object, live, dry_run, true).await {
+                    Ok(body) => Ok((body, people)),
+                    Err(Refused::Final(failure)) => Err(failure),
+                    Err(Refused::Conflict(owners)) => {
+                        Err(Failure::Error(ClusterError::Conflict { object: object.id.clone(), owners }))
+                    }
+                }
+            }
+            Err(Refused::Final(failure)) => Err(failure),
+        }
+    }
+
+    async fn apply_once(
+        &self,
+        object: &Rendered,
+        live: Option<&Value>,
+        dry_run: &str,
+        force: bool,
+    ) -> Result<Value, Refused> {
+        let mut query = vec![("fieldManager", MANAGER), ("fieldValidation", "Strict")];
+        if !dry_run.is_empty() {
+            query.push(("dryRun", dry_run));
+        }
+        if force {
+            query.push(("force", "true"));
+        }
+        let path = object_path(&object.resource, &object.id, &query);
+        let call = Call::write(Method::PATCH, path, APPLY_PATCH, object.json.as_str()).about(&object.id);
+        match self.ask_text(&call).await {
+            Ok(text) => self.parse(&text).map_err(|error| Refused::Final(Failure::Error(error))),
+            Err(Failure::Status(status)) if status.code == 409 => Err(conflict(&status, live, &object.id)),
+            Err(failure) => Err(Refused::Final(failure)),
+        }
+    }
+
+    /// The error of a refused apply: the manifest's own faults, all of them, or what the server says.
+    async fn explain_apply(&self, failure: Failure, object: &Rendered) -> ClusterError {
+        let fields = match &failure {
+            Failure::Status(status) if schema::blames_manifest(status.code, &status.message) => {
+                self.faults(&status.message, object).await
+            }
+            _ => Vec::new(),
+        };
+        if !fields.is_empty() {
+            return ClusterError::Manifest { object: object.id.clone(), fields };
+        }
+        let error = self.explain(failure, Some(&object.id));
+        self.or_not_served(error, &object.resource, Some(&object.id)).await
+    }
+
+    async fn faults(&self, message: &str, object: &Rendered) -> Vec<FieldFinding> {
+        let body = object.body();
+        let query = [("dryRun", "All"), ("fieldValidation", "Strict"), ("fieldManager", MANAGER)];
+        let path = path(&object.resource, object.id.namespace.as_deref(), None, &query);
+        let call = Call::write(Method::POST, path, JSON, object.json.as_str());
+        let decoded = match self.ask_text(&call).await {
+            Err(Failure::Status(status)) => schema::from_decoder(&status.message),
+            _ => Vec::new(),
+        };
+        let mut fields = schema::from_apply(message, &body);
+        for finding in decoded {
+            let is_known = fields.iter().any(|known| known.path == finding.path || known.text.starts_with("expected"));
+            if !is_known {
+                fields.push(finding);
+            }
+        }
+        if fields.is_empty() && object.id.kind == "Secret" {
+            fields = schema::not_base64(&body);
+        }
+        if fields.is_empty() {
+            // the text may repeat a value, so it is not told
+            fields.push(FieldFinding {
+                path: FieldPath::default(),
+                text: "it does not fit its kind's schema".to_owned(),
+            });
+        }
+        fields
+    }
+
+    /// Deletes one object, in the background; true where it was there. With `uid` only that very one.
+    pub(crate) async fn delete(
+        &self,
+        resource: &Resource,
+        id: &ObjectId,
+        uid: Option<&str>,
+    ) -> Result<bool, ClusterError> {
+        let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
+        if let Some(uid) = uid {
+            options["preconditions"] = json!({ "uid": uid });
+        }
+        let mut call = Call::write(Method::DELETE, object_path(resource, id, &[]), JSON, options.to_string()).about(id);
+        call.repeatable = true;
+        Ok(self.ask_if_there(&call).await?.is_some())
+    }
+}
+
+const ADOPTION_TRIES: usize = 5;
+
+fn adoption_patch(live: &Value, managed_fields: &Value) -> Value {
+    let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
+    let mut patch = vec![
+        json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version}),
+        json!({"op": "replace", "path": "/metadata/managedFields", "value": managed_fields}),
+    ];
+    let annotation = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+    if live.pointer(annotation).is_some() {
+        patch.push(json!({"op": "remove", "path": annotation}));
+    }
+    Value::Array(patch)
+}
+
+/// `conflict with "kubectl-edit" using apps/v1` for each field; a 409 without such causes is about the version.
+fn conflict(status: &Status, live: Option<&Value>, object: &ObjectId) -> Refused {
+    let causes = status.details.iter().flat_map(|details| &details.causes);
+    let owners: Vec<_> = causes
+        .filter(|cause| cause.reason == "FieldManagerConflict")
+        .map(|cause| {
+            let manager = cause.message.split('"').nth(1).unwrap_or_default();
+            let field = cause.field.trim_start_matches('.').to_owned();
+            FieldOwner { field, manager: manager.to_owned(), since: owners::since(live, manager) }
+        })
+        .collect();
+    if owners.is_empty() {
+        return Refused::Final(Failure::Error(ClusterError::Stale { object: object.clone() }));
+    }
+    Refused::Conflict(owners)
+}
+
+fn applied(object: &Rendered, body: &Value) -> Applied {
+    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let entry = owners::our_entry(body);
+    Applied {
+        id: object.id.clone(),
+        resource: object.resource.clone(),
+        uid: text("/metadata/uid"),
+        generation: body.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0),
+        resource_version: text("/metadata/resourceVersion"),
+        hash: object.hash.clone(),
+        ours: entry.map(|entry| hex(&Sha256::digest(entry["fieldsV1"].to_string()))),
+        at: entry.and_then(|entry| entry["time"].as_str()).map(str::to_owned),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// True where only managedFields, the version and the masked annotation differ.
+fn same_but_bookkeeping(before: &Value, after: &Value) -> bool {
+    let plain = |body: &Value| {
+        let mut body = body.clone();
+        if let Some(metadata) = body["metadata"].as_object_mut() {
+            metadata.shift_remove("managedFields");
+            metadata.shift_remove("resourceVersion");
+            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
+                if annotations.is_empty() {
+                    metadata.shift_remove("annotations");
+                }
+            }
+        }
+        if let Some(fields) = body.as_object_mut() {
+            fields.shift_remove("status");
+        }
+        body
+    };
+    plain(before) == plain(after)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id() -> ObjectId {
+        ObjectId { group: "apps".to_owned(), kind: "Deployment".to_owned(), namespace: None, name: "web".to_owned() }
+    }
+
+    #[test]
+    fn a_conflict_tells_owner_and_time() {
+        let status: Status = serde_json::from_value(
+            json!({"code": 409, "reason": "Conflict", "message": "Apply failed with 1 conflict",
+            "details": {"causes": [{"reason": "FieldManagerConflict", "field": ".spec.replicas",
+                "message": "conflict with \"kube-controller-manager\" with subresource \"scale\" using apps/v1"}]}}),
+        )
+        .unwrap();
+        let live = json!({"metadata": {"managedFields": [
+            {"manager": "kube-controller-manager", "time": "2026-11-20T19:57:01Z"}]}});
+        let Refused::Conflict(owners) = conflict(&status, Some(&live), &id()) else { panic!("no conflict") };
+        assert_eq!(owners[0].to_string(), "spec.replicas (kube-controller-manager, since 2026-11-20T19:57:01Z)");
+    }
+
+    #[test]
+    fn a_conflict_without_owners_is_about_the_version() {
+        let status: Status =
+            serde_json::from_value(json!({"code": 409, "reason": "Conflict", "details": {"name": "web"},
+            "message": "Operation cannot be fulfilled on deployments.apps \"web\": the object has been modified"}))
+            .unwrap();
+        assert!(matches!(conflict(&status, None, &id()), Refused::Final(Failure::Error(ClusterError::Stale { .. }))));
+    }
+
+    #[test]
+    fn an_adoption_alone_is_no_change() {
+        let before = json!({"metadata": {"name": "a", "resourceVersion": "1", "managedFields": [],
+            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "***"}}, "spec": {"a": 1}, "status": {"x": 1}});
+        let mut after = json!({"metadata": {"name": "a", "resourceVersion": "2"}, "spec": {"a": 1}});
+        assert!(same_but_bookkeeping(&before, &after));
+        after["spec"]["a"] = json!(2);
+        assert!(!same_but_bookkeeping(&before, &after));
+    }
+}

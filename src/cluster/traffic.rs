@@ -1,0 +1,163 @@
+//! The Service that leads to one of two colours.
+
+use std::collections::BTreeMap;
+
+use http::Method;
+use serde_json::{Value, json};
+
+use super::{
+    connect::Cluster,
+    error::ClusterError,
+    owners,
+    request::{Call, Failure, JSON_PATCH, MANAGER, built_in, object_path},
+};
+use crate::model::{BlueGreen, ObjectId, Resource, Traffic};
+
+impl Cluster {
+    /// The Service's selector as it is now; none where there is no such Service.
+    pub(crate) async fn traffic(
+        &self,
+        namespace: &str,
+        blue_green: &BlueGreen,
+    ) -> Result<Option<Traffic>, ClusterError> {
+        let id = ObjectId {
+            group: String::new(),
+            kind: "Service".to_owned(),
+            namespace: Some(namespace.to_owned()),
+            name: blue_green.service.clone(),
+        };
+        let found = self.get(&services(), &id).await?;
+        Ok(found.map(|body| read(id, &body, &blue_green.label)))
+    }
+
+    /// Leads the Service to another colour, if it still leads where `traffic` says: a JSON patch with a `test` on
+    /// `/spec/selector/<label>` and nothing else.
+    ///
+    /// # Errors
+    /// [`ClusterError::SwitchLost`], with who has switched, where it does not.
+    pub(crate) async fn move_traffic(
+        &self,
+        traffic: &Traffic,
+        label: &str,
+        color: &str,
+    ) -> Result<Traffic, ClusterError> {
+        let id = &traffic.service;
+        let path = object_path(&services(), id, &[("fieldManager", MANAGER)]);
+        let patch = patch(traffic, label, color);
+        for _ in 0..SWITCH_TRIES {
+            let call = Call::write(Method::PATCH, &path, JSON_PATCH, patch.to_string()).about(id);
+            let failure = match self.ask_text(&call).await {
+                Ok(text) => return Ok(read(id.clone(), &self.parse(&text)?, label)),
+                Err(failure) => failure,
+            };
+            let is_unclear = match &failure {
+                // the answer to a failed test says nothing more
+                Failure::Status(status) => status.code == 422,
+                Failure::Error(error) => matches!(error, ClusterError::Unreachable { .. }),
+            };
+            if !is_unclear {
+                return Err(self.explain(failure, Some(id)));
+            }
+            let Some(body) = self.get(&services(), id).await? else {
+                return Err(self.explain(failure, Some(id)));
+            };
+            let now = read(id.clone(), &body, label);
+            match &failure {
+                Failure::Error(_) if now.color.as_deref() == Some(color) => return Ok(now),
+                Failure::Error(_) if now.color == traffic.color => {}
+                Failure::Status(_) if now.color == traffic.color => return Err(self.explain(failure, Some(id))),
+                _ => return Err(lost(traffic, &now, &body)),
+            }
+        }
+        Err(self.unreachable(format!("{id} cannot be switched: the server does not answer")))
+    }
+}
+
+/// For answers that get lost; a refusal is final at once.
+const SWITCH_TRIES: usize = 5;
+
+fn services() -> Resource {
+    built_in("", "v1", "Service", "services")
+}
+
+fn read(service: ObjectId, body: &Value, label: &str) -> Traffic {
+    let selector: BTreeMap<String, String> = body
+        .pointer("/spec/selector")
+        .and_then(Value::as_object)
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect();
+    let version = body.pointer("/metadata/resourceVersion").and_then(Value::as_str).unwrap_or_default();
+    Traffic { service, color: selector.get(label).cloned(), selector, resource_version: version.to_owned() }
+}
+
+fn patch(traffic: &Traffic, label: &str, color: &str) -> Value {
+    let path = format!("/spec/selector/{}", label.replace('~', "~0").replace('/', "~1"));
+    match &traffic.color {
+        Some(before) => json!([
+            {"op": "test", "path": path, "value": before},
+            {"op": "replace", "path": path, "value": color},
+        ]),
+        // that a label is absent can only be tested with the whole selector
+        None => json!([
+            {"op": "test", "path": "/spec/selector", "value": traffic.selector},
+            {"op": "add", "path": path, "value": color},
+        ]),
+    }
+}
+
+fn lost(expected: &Traffic, now: &Traffic, body: &Value) -> ClusterError {
+    let shown = |traffic: &Traffic| traffic.color.clone().map_or("no colour".to_owned(), |color| format!("`{color}`"));
+    let owner = owners::entries(body)
+        .filter(|entry| entry.pointer("/fieldsV1/f:spec/f:selector").is_some())
+        .max_by_key(|entry| entry["time"].as_str().unwrap_or_default().to_owned());
+    let by = owner.map_or_else(String::new, |entry| {
+        let text = |key: &str| entry[key].as_str().unwrap_or("unknown").to_owned();
+        format!(" (by {}, {})", text("manager"), text("time"))
+    });
+    ClusterError::SwitchLost { service: expected.service.clone(), expected: shown(expected), found: shown(now), by }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn service() -> ObjectId {
+        ObjectId { group: String::new(), kind: "Service".to_owned(), namespace: None, name: "demo".to_owned() }
+    }
+
+    #[test]
+    fn the_patch_tests_what_it_changes_and_nothing_else() {
+        let body = json!({"metadata": {"resourceVersion": "7"}, "spec": {"selector": {"app": "demo", "example.com/color": "blue"}}});
+        let traffic = read(service(), &body, "example.com/color");
+        assert_eq!((traffic.color.as_deref(), traffic.resource_version.as_str()), (Some("blue"), "7"));
+        let path = "/spec/selector/example.com~1color";
+        assert_eq!(
+            patch(&traffic, "example.com/color", "green"),
+            json!([{"op": "test", "path": path, "value": "blue"}, {"op": "replace", "path": path, "value": "green"}])
+        );
+        let bare = read(service(), &json!({"spec": {"selector": {"app": "demo"}}}), "color");
+        assert_eq!(
+            patch(&bare, "color", "green"),
+            json!([{"op": "test", "path": "/spec/selector", "value": {"app": "demo"}},
+                   {"op": "add", "path": "/spec/selector/color", "value": "green"}])
+        );
+    }
+
+    #[test]
+    fn a_lost_switch_says_who_was_first() {
+        let body = |color: &str| {
+            json!({"metadata": {"managedFields": [
+            {"manager": "kubectl-edit", "time": "2026-11-20T10:00:00Z", "fieldsV1": {"f:spec": {"f:selector": {}}}},
+            {"manager": "kubectl-create", "time": "2026-11-21T10:00:00Z", "fieldsV1": {"f:spec": {"f:type": {}}}}]},
+            "spec": {"selector": {"color": color}}})
+        };
+        let error =
+            lost(&read(service(), &body("blue"), "color"), &read(service(), &body("red"), "color"), &body("red"));
+        assert_eq!(
+            error.to_string(),
+            "service/demo was switched meanwhile: its selector holds `red`, not `blue` (by kubectl-edit, 2026-11-20T10:00:00Z)"
+        );
+    }
+}
