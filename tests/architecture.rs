@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 
 /// Outside crate, and the rooms that alone may name it.
 const CRATES: &[(&str, &[&str])] = &[
-    ("serde_saphyr", &["yaml"]),
+    ("granit_parser", &["yaml"]),
     ("git2", &["source"]),
     ("bollard", &["docker"]),
     ("tonic", &["docker"]),

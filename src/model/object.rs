@@ -94,6 +94,14 @@ impl FieldPath {
             PathStep::Index(index) => value.get(index),
         })
     }
+
+    /// The value at this path, to be changed in its place.
+    pub fn find_mut<'v>(&self, body: &'v mut Value) -> Option<&'v mut Value> {
+        self.0.iter().try_fold(body, |value, step| match step {
+            PathStep::Key(key) => value.get_mut(key),
+            PathStep::Index(index) => value.get_mut(index),
+        })
+    }
 }
 
 impl fmt::Display for FieldPath {

@@ -1,1 +1,17 @@
-//! Manifest texts become the objects of a release.
+//! Manifest texts become the objects of a release: overlay, images, namespace, labels, stage.
+
+mod check;
+mod color;
+mod configuration;
+mod error;
+mod images;
+mod merge;
+mod read;
+mod release;
+mod scope;
+mod template;
+
+pub(crate) use error::RenderError;
+pub(crate) use images::{ImageUse, app_image, images};
+pub(crate) use read::{Manifests, read};
+pub(crate) use release::{Prepared, Rendering, print, release};

@@ -1,0 +1,515 @@
+//! From texts to objects: lists opened, identities checked, the overlay laid over the base.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+
+use super::{
+    RenderError,
+    check::{a_kind_of, untexts},
+    merge,
+};
+use crate::{
+    kinds,
+    model::{DocumentRef, FieldPath, Layers, Object, ObjectId, Place, Problem, Resource, SourceText},
+    yaml,
+};
+
+/// The objects of one environment, as the manifests have them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Manifests {
+    entries: Vec<Entry>,
+    texts: Vec<SourceText>,
+    /// What was read in another way than it was perhaps meant: keys that stand twice.
+    pub warnings: Vec<Problem>,
+}
+
+/// An object at rest: as a text it takes a twentieth of the memory.
+#[derive(Clone, Debug)]
+struct Entry {
+    id: ObjectId,
+    resource: Resource,
+    json: String,
+    from: Vec<DocumentRef>,
+}
+
+impl Manifests {
+    /// The objects in the order of the files, one at a time. Their namespace is the one that is written, if any.
+    pub(crate) fn objects(&self) -> impl Iterator<Item = Object> + '_ {
+        self.entries.iter().map(|entry| Object {
+            id: entry.id.clone(),
+            resource: entry.resource.clone(),
+            // it was written by us
+            body: serde_json::from_str(&entry.json).unwrap_or(Value::Null),
+            from: entry.from.clone(),
+        })
+    }
+
+    /// Where a field of an object stands, else what stands nearest above it; none for texts that are not at hand.
+    pub(crate) fn place(&self, from: &[DocumentRef], path: &FieldPath) -> Option<Place> {
+        let find = |find: fn(&SourceText, usize, &FieldPath) -> Option<Place>, document: &DocumentRef| {
+            let text = self.texts.iter().find(|text| text.name == document.file)?;
+            find(text, document.document, &within(document, path))
+        };
+        let exact = from.iter().rev().find_map(|document| find(yaml::locate, document));
+        exact.or_else(|| from.iter().find_map(|document| find(yaml::nearest, document)))
+    }
+}
+
+/// The path in the document: an object of a `List` stands below its items.
+fn within(document: &DocumentRef, path: &FieldPath) -> FieldPath {
+    let mut steps = FieldPath::default();
+    if let Some(item) = document.item {
+        steps = steps.key("items").index(item);
+    }
+    steps.0.extend(path.0.iter().cloned());
+    steps
+}
+
+/// Reads all texts; every fault of every object is told.
+pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
+    let texts = layers.base.iter().chain(&layers.overlay).cloned().collect();
+    let mut reader = Reader { found: Manifests { texts, ..Manifests::default() }, errors: Vec::new() };
+    let base = reader.layer(&layers.base);
+    let overlay = reader.layer(&layers.overlay);
+    let merged = reader.laid_over(base, overlay);
+    for object in merged {
+        reader.found.entries.push(at_rest(object));
+    }
+    if reader.errors.is_empty() { Ok(reader.found) } else { Err(reader.errors) }
+}
+
+struct Reader {
+    found: Manifests,
+    errors: Vec<RenderError>,
+}
+
+/// Group, kind and name.
+type Name = (String, String, String);
+
+impl Reader {
+    fn layer(&mut self, texts: &[SourceText]) -> Vec<Object> {
+        let mut objects: Vec<Object> = Vec::new();
+        for text in texts {
+            let documents = match yaml::documents(text) {
+                Ok(documents) => documents,
+                Err(error) => {
+                    self.errors.push(error.into());
+                    continue;
+                }
+            };
+            self.found.warnings.extend(documents.warnings);
+            for document in documents.documents {
+                for (value, at) in opened(document.value, document.at) {
+                    objects.extend(self.object(value, at));
+                }
+            }
+        }
+        self.refuse_twins(&objects);
+        objects
+    }
+
+    fn refuse_twins(&mut self, objects: &[Object]) {
+        let mut seen: HashMap<&ObjectId, &Object> = HashMap::new();
+        for object in objects {
+            if let Some(first) = seen.insert(&object.id, object) {
+                let start = FieldPath::default();
+                let first = self.found.place(&first.from, &start);
+                let place = self.found.place(&object.from, &start);
+                self.errors.push(RenderError::Twice { object: object.id.clone(), first, place });
+            }
+        }
+    }
+
+    fn object(&mut self, body: Value, at: DocumentRef) -> Option<Object> {
+        let from = vec![at];
+        match self.checked(body, &from) {
+            Ok(object) => {
+                for untext in untexts(&object) {
+                    let place = self.found.place(&object.from, &untext.path);
+                    let path = untext.path.to_string();
+                    self.errors.push(RenderError::NotText { path, found: untext.found, place });
+                }
+                Some(object)
+            }
+            Err(error) => {
+                self.errors.push(error);
+                None
+            }
+        }
+    }
+
+    fn checked(&self, body: Value, from: &[DocumentRef]) -> Result<Object, RenderError> {
+        let place = |path: &str| self.found.place(from, &FieldPath::parse(path));
+        if !body.is_object() {
+            return Err(RenderError::NotAnObject { found: a_kind_of(&body), place: place("") });
+        }
+        let text = |path: &'static str| match FieldPath::parse(path).find(&body) {
+            Some(Value::String(text)) if !text.is_empty() => Ok(Some(text.clone())),
+            None | Some(Value::Null | Value::String(_)) => Ok(None),
+            Some(other) => {
+                Err(RenderError::NotText { path: path.to_owned(), found: a_kind_of(other), place: place(path) })
+            }
+        };
+        let needed = |path| text(path)?.ok_or_else(|| RenderError::Missing { field: path, place: place(path) });
+        let api_version = needed("apiVersion")?;
+        let kind = needed("kind")?;
+        if let Some(removed) = kinds::removed(&api_version, &kind) {
+            let also = removed.also.iter().copied().filter(|text| still_to_do(text, &body)).collect();
+            return Err(RenderError::Removed { api_version, kind, removed, also, place: place("apiVersion") });
+        }
+        if text("metadata.name")?.is_none() && text("metadata.generateName")?.is_some() {
+            return Err(RenderError::GenerateName { kind, place: place("metadata.generateName") });
+        }
+        let name = needed("metadata.name")?;
+        let namespace = text("metadata.namespace")?;
+        let resource = resource(&api_version, &kind)
+            .ok_or_else(|| RenderError::ApiVersion { api_version: api_version.clone(), place: place("apiVersion") })?;
+        let namespace = namespace.filter(|_| resource.namespaced);
+        let id = ObjectId { group: resource.group.clone(), kind, namespace, name };
+        Ok(Object { id, resource, body, from: from.to_vec() })
+    }
+
+    fn laid_over(&mut self, base: Vec<Object>, overlay: Vec<Object>) -> Vec<Object> {
+        let mut objects: Vec<Option<Object>> = base.into_iter().map(Some).collect();
+        let mut names: HashMap<Name, Vec<usize>> = HashMap::new();
+        for (index, object) in objects.iter().flatten().enumerate() {
+            names.entry(name(&object.id)).or_default().push(index);
+        }
+        for over in overlay {
+            let under =
+                names.get(&name(&over.id)).into_iter().flatten().copied().find(|index| {
+                    objects[*index].as_ref().is_some_and(|object| is_same_namespace(&object.id, &over.id))
+                });
+            match under {
+                Some(index) if merge::deletes(&over.body) => objects[index] = None,
+                Some(index) => {
+                    if let Some(object) = objects[index].take() {
+                        objects[index] = Some(self.merged(object, over));
+                    }
+                }
+                None if merge::deletes(&over.body) => {
+                    let place = self.found.place(&over.from, &FieldPath::default());
+                    self.errors.push(RenderError::NothingToDelete { object: over.id, place });
+                }
+                None => {
+                    let empty = Object { body: Value::Object(Map::new()), from: Vec::new(), ..over.clone() };
+                    objects.push(Some(self.merged(empty, over)));
+                }
+            }
+        }
+        objects.into_iter().flatten().collect()
+    }
+
+    /// The overlay's version and namespace win.
+    fn merged(&mut self, mut object: Object, over: Object) -> Object {
+        let keyed = kinds::find(&over.id.group, &over.id.kind).is_some();
+        if let Err(unknown) = merge::merge(&mut object.body, &over.body, keyed) {
+            let place = self.found.place(&over.from, &unknown.path);
+            self.errors.push(RenderError::Directive { directive: unknown.directive, place });
+        }
+        object.from.extend(over.from);
+        object.resource = over.resource;
+        if over.id.namespace.is_some() {
+            object.id.namespace = over.id.namespace;
+        }
+        object
+    }
+}
+
+fn name(id: &ObjectId) -> Name {
+    (id.group.clone(), id.kind.clone(), id.name.clone())
+}
+
+fn is_same_namespace(base: &ObjectId, over: &ObjectId) -> bool {
+    base.namespace == over.namespace || base.namespace.is_none() || over.namespace.is_none()
+}
+
+/// The items of a list, else the document itself.
+fn opened(mut value: Value, at: DocumentRef) -> Vec<(Value, DocumentRef)> {
+    let list_kind = value.get("kind").and_then(Value::as_str).and_then(|kind| kind.strip_suffix("List"));
+    let (Some(kind), Some(Value::Array(_))) = (list_kind.map(str::to_owned), value.get("items")) else {
+        return vec![(value, at)];
+    };
+    let api_version = value.get("apiVersion").cloned();
+    let Some(Value::Array(items)) = value.get_mut("items").map(Value::take) else {
+        return Vec::new();
+    };
+    let numbered = items.into_iter().enumerate().map(|(number, mut item)| {
+        // the items of a typed list (`DeploymentList`) need not say what they are
+        if let (Some(item), false) = (item.as_object_mut(), kind.is_empty()) {
+            item.entry("kind").or_insert_with(|| kind.clone().into());
+            item.entry("apiVersion").or_insert_with(|| api_version.clone().unwrap_or_default());
+        }
+        (item, DocumentRef { item: Some(number), ..at.clone() })
+    });
+    numbered.collect()
+}
+
+/// The resource of a kind; for a custom one a guess at the plural, which the cluster's own discovery overrides.
+fn resource(api_version: &str, kind: &str) -> Option<Resource> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let well_formed = |part: &str| part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-');
+    if version.is_empty() || !well_formed(version) || !well_formed(group) {
+        return None;
+    }
+    if let Some(known) = kinds::find(group, kind) {
+        return Some(known.resource_in(version));
+    }
+    let lower = kind.to_lowercase();
+    let plural = match lower.as_bytes() {
+        [.., b's' | b'x' | b'z'] | [.., b'c' | b's', b'h'] => format!("{lower}es"),
+        [.., before, b'y'] if !b"aeiou".contains(before) => format!("{}ies", &lower[..lower.len() - 1]),
+        _ => format!("{lower}s"),
+    };
+    Some(Resource { group: group.into(), version: version.into(), kind: kind.into(), plural, namespaced: true })
+}
+
+/// False where a remedy names a field of the object that is already as it should be.
+fn still_to_do(remedy: &str, body: &Value) -> bool {
+    let mut words = remedy.split([' ', ',']);
+    let (first, path) = match (words.next(), words.next()) {
+        (Some("leave"), Some("out")) => ("leave out", words.next()),
+        (Some(first), path) => (first, path),
+        (None, _) => return true,
+    };
+    let is_there = |path: &str| path.starts_with("spec.") && FieldPath::parse(path).find(body).is_some();
+    match (first, path) {
+        ("write", Some(path)) => !is_there(path),
+        ("leave out", Some(path)) => is_there(path),
+        _ => true,
+    }
+}
+
+fn at_rest(mut object: Object) -> Entry {
+    drop_what_the_server_owns(&mut object.body);
+    if kinds::find(&object.id.group, &object.id.kind).is_some() {
+        drop_nulls(&mut object.body);
+    }
+    Entry { id: object.id, resource: object.resource, json: object.body.to_string(), from: object.from }
+}
+
+/// What an object saved from a cluster carries: sent back, it is a conflict or a secret in the clear.
+fn drop_what_the_server_owns(body: &mut Value) {
+    let Some(fields) = body.as_object_mut() else { return };
+    fields.shift_remove("status");
+    let Some(metadata) = fields.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    for field in ["managedFields", "resourceVersion", "uid", "generation", "creationTimestamp", "selfLink"] {
+        metadata.shift_remove(field);
+    }
+    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+        annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
+    }
+}
+
+/// In the built-in kinds null is nothing; left in, it would count as a field of ours.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Explain;
+
+    fn texts(files: &[(&str, &str)]) -> Vec<SourceText> {
+        files.iter().map(|(name, text)| SourceText { name: (*name).into(), text: (*text).into() }).collect()
+    }
+
+    fn base(text: &str) -> Layers {
+        Layers { base: texts(&[("kubernetes/a.yaml", text)]), overlay: Vec::new() }
+    }
+
+    fn object(text: &str) -> Object {
+        let manifests = read(&base(text)).unwrap_or_else(|errors| panic!("{errors:?}"));
+        manifests.objects().next().unwrap()
+    }
+
+    #[test]
+    fn lists_are_opened() {
+        for (text, expected) in [
+            (
+                "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service, metadata: {name: a}}\n\
+                 - {apiVersion: apps/v1, kind: Deployment, metadata: {name: b}}\n",
+                ["service/a", "deployment/b"],
+            ),
+            (
+                "apiVersion: apps/v1\nkind: DeploymentList\nitems: [{metadata: {name: a}}, {metadata: {name: b}}]\n",
+                ["deployment/a", "deployment/b"],
+            ),
+            (
+                "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"a\"}}\n\
+                 {\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"b\"}}",
+                ["service/a", "pod/b"],
+            ),
+        ] {
+            let manifests = read(&base(text)).unwrap();
+            let names: Vec<_> = manifests.objects().map(|object| object.id.to_string()).collect();
+            assert_eq!(names, expected);
+        }
+        let text = "kind: List\napiVersion: v1\nitems:\n- kind: Pod\n  apiVersion: v1\n  metadata:\n    name: 12\n";
+        let errors = read(&base(text)).unwrap_err();
+        assert_eq!(errors[0].place().unwrap().line, 7);
+    }
+
+    #[test]
+    fn faults_are_told_with_place_and_remedy() {
+        for (text, line, said, hint) in [
+            ("kind: Pod\nmetadata: {name: a}\n", 1, "no `apiVersion`", "if it is no manifest"),
+            ("apiVersion: v1\nmetadata: {name: a}\n", 1, "no `kind`", ""),
+            ("apiVersion: v1\nkind: Pod\nmetadata:\n  labels: {}\n", 3, "no `metadata.name`", ""),
+            ("- a\n", 1, "not a list", ""),
+            ("apiVersion: v1\nkind: Pod\nmetadata: {generateName: a-}\n", 3, "generateName", "write metadata.name"),
+            ("apiVersion: a/b/c\nkind: Pod\nmetadata: {name: a}\n", 1, "`a/b/c` is not an apiVersion", "apps/v1"),
+            (
+                "apiVersion: v1\nkind: Pod\nmetadata:\n  name: a\n  labels:\n    commit: 12345e67\n",
+                6,
+                "`metadata.labels.commit` is a number",
+                "quote it: `commit: \"12345e67\"`",
+            ),
+            ("apiVersion: v1\nkind: Pod\nmetadata:\n  name: 1\n", 4, "`metadata.name` is a number", "`name: \"1\"`"),
+            (
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  PORT: 8080\n",
+                5,
+                "`data.PORT` is a number",
+                "`PORT: \"8080\"`",
+            ),
+            (
+                "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - env:\n    - name: A\n      value: yes\n",
+                8,
+                "`spec.containers[0].env[0].value` is a boolean",
+                "`value: \"yes\"`",
+            ),
+            (
+                "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: a}\n",
+                1,
+                "extensions/v1beta1 Deployment is gone since Kubernetes 1.16",
+                "write `apiVersion: apps/v1`",
+            ),
+        ] {
+            let errors = read(&base(text)).map(|_| panic!("{text}")).unwrap_err();
+            let [error] = &errors[..] else { panic!("{errors:?}") };
+            let place = error.place().unwrap_or_else(|| panic!("{error}"));
+            assert_eq!((place.file.as_str(), place.line), ("kubernetes/a.yaml", line), "{error}");
+            assert!(error.to_string().contains(said), "{error}");
+            assert!(error.hints().join("\n").contains(hint), "{:?}", error.hints());
+        }
+    }
+
+    #[test]
+    fn of_a_removed_version_only_what_is_left_to_do_is_told() {
+        let hints = |spec: &str| {
+            let text =
+                format!("apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {{name: a}}\nspec: {spec}\n");
+            read(&base(&text)).unwrap_err()[0].hints().join("\n")
+        };
+        assert!(hints("{}").contains("write spec.selector"));
+        assert!(!hints("{}").contains("rollbackTo"));
+        assert!(!hints("{selector: {matchLabels: {}}}").contains("spec.selector"));
+        assert!(hints("{rollbackTo: {revision: 1}}").contains("leave out spec.rollbackTo"));
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once() {
+        let layers = Layers {
+            base: texts(&[
+                ("a.yaml", "a: [1\n"),
+                ("b.yaml", "kind: Pod\n---\nkind: Pod\n"),
+                ("c.yaml", "apiVersion: v1\nkind: Pod\nmetadata: {name: 1}\n"),
+            ]),
+            overlay: texts(&[("d.yaml", "x: *y\n")]),
+        };
+        let files: Vec<_> = read(&layers).unwrap_err().iter().map(|error| error.place().unwrap().file).collect();
+        assert_eq!(files, ["a.yaml", "b.yaml", "b.yaml", "c.yaml", "d.yaml"]);
+    }
+
+    #[test]
+    fn two_objects_of_one_identity_are_told_with_both_places() {
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
+        let layers =
+            Layers { base: texts(&[("a.yaml", pod), ("b.yaml", &format!("---\n{pod}"))]), overlay: Vec::new() };
+        let errors = read(&layers).unwrap_err();
+        assert_eq!(errors[0].to_string(), "pod/a stands twice in the manifests");
+        assert_eq!(errors[0].place().unwrap().to_string(), "b.yaml:2:1");
+        assert_eq!(errors[0].hints(), ["remove one of them; the other one is in a.yaml:1:1"]);
+    }
+
+    #[test]
+    fn the_overlay_is_laid_over_by_identity() {
+        let web = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec: {replicas: 1, paused: false}\n";
+        let layers = Layers {
+            base: texts(&[("k/web.yaml", web), ("k/old.yaml", &web.replace("web", "old"))]),
+            overlay: texts(&[
+                (
+                    "k/qa/web.yaml",
+                    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 3\n",
+                ),
+                ("k/qa/old.yaml", "{apiVersion: apps/v1, kind: Deployment, metadata: {name: old}, $patch: delete}"),
+                ("k/qa/new.yaml", "apiVersion: v1\nkind: Service\nmetadata: {name: web}\n"),
+            ]),
+        };
+        let manifests = read(&layers).unwrap();
+        let objects: Vec<_> = manifests.objects().collect();
+        let names: Vec<_> = objects.iter().map(|object| object.id.to_string()).collect();
+        assert_eq!(names, ["deployment/web", "service/web"]);
+        assert_eq!(objects[0].body["spec"], json!({"replicas": 3, "paused": false}));
+
+        let place = |path: &str| manifests.place(&objects[0].from, &FieldPath::parse(path)).unwrap().to_string();
+        assert_eq!(place("spec.replicas"), "k/qa/web.yaml:5:3");
+        assert_eq!(place("spec.paused"), "k/web.yaml:4:21");
+        assert_eq!(place("spec.selector"), "k/web.yaml:4:1");
+
+        let orphan = "{apiVersion: v1, kind: Pod, metadata: {name: x}, $patch: delete}";
+        let layers = Layers { overlay: texts(&[("k/qa/x.yaml", orphan)]), ..layers };
+        assert!(matches!(read(&layers).unwrap_err()[..], [RenderError::NothingToDelete { .. }]));
+    }
+
+    #[test]
+    fn what_the_server_owns_is_left_out() {
+        let saved = object(
+            "apiVersion: v1
+kind: Pod
+metadata:
+  name: a
+  creationTimestamp: null
+  uid: 1-2-3
+  resourceVersion: '7'
+  managedFields: [{manager: kubectl}]
+  annotations: {kubectl.kubernetes.io/last-applied-configuration: '{}', keep: 'yes'}
+spec: {nodeName: null, volumes: [{name: v, emptyDir: }]}
+status: {phase: Running}
+",
+        );
+        let expected = json!({
+            "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a", "annotations": {"keep": "yes"}},
+            "spec": {"volumes": [{"name": "v"}]},
+        });
+        assert_eq!(saved.body, expected);
+    }
+
+    #[test]
+    fn kinds_that_are_not_known_get_a_likely_resource() {
+        for (api_version, kind, plural, namespaced) in [
+            ("v1", "Service", "services", true),
+            ("rbac.authorization.k8s.io/v1", "ClusterRole", "clusterroles", false),
+            ("monitoring.coreos.com/v1", "ServiceMonitor", "servicemonitors", true),
+            ("example.com/v1", "Policy", "policies", true),
+            ("example.com/v1", "Gateway", "gateways", true),
+            ("example.com/v1", "Proxy", "proxies", true),
+            ("example.com/v1", "Mesh", "meshes", true),
+        ] {
+            let object = object(&format!("apiVersion: {api_version}\nkind: {kind}\nmetadata: {{name: a}}\n"));
+            assert_eq!((object.resource.plural.as_str(), object.resource.namespaced), (plural, namespaced), "{kind}");
+            assert_eq!(object.resource.api_version(), api_version);
+        }
+    }
+}

@@ -1,0 +1,568 @@
+//! The objects of a release: images, namespace, labels, colour, configuration hash and stage, in the order of a deploy.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde_json::{Map, Value};
+
+use super::{
+    Manifests, RenderError,
+    color::Colors,
+    configuration::{Configuration, encode_string_data, is_configuration, sha256_hex},
+    images,
+    scope::{self, Scope},
+    template,
+};
+use crate::{
+    kinds,
+    model::{
+        Allow, BlueGreen, Change, DocumentRef, FieldPath, Image, Note, Object, ObjectChange, ObjectId, PathStep,
+        Release, Rendered, Repository, Stage, Target,
+    },
+    yaml,
+};
+
+/// What a release is made of beside target and manifests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rendering<'r> {
+    /// The app's own images, as the registry has them.
+    pub images: &'r [Image],
+    pub blue_green: Option<&'r BlueGreen>,
+    /// The colour to deploy to; none: the one that does not serve.
+    pub color: Option<&'r str>,
+    /// The selector of the Service as the cluster has it; none before the first deploy.
+    pub live_selector: Option<&'r BTreeMap<String, String>>,
+    pub allow: &'r Allow,
+}
+
+/// A release, and what of the manifests is not part of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Prepared {
+    pub release: Release,
+    pub skipped: Vec<ObjectChange>,
+    pub notes: Vec<Note>,
+}
+
+const APP_LABEL: &str = "shipway.dev/app";
+const ENVIRONMENT_LABEL: &str = "shipway.dev/env";
+const PHASE: &str = "shipway.dev/phase";
+const CONFIGURATION_ANNOTATION: &str = "shipway.dev/config";
+const LARGEST_OBJECT: usize = 3 * 1024 * 1024;
+/// To find the place of a fault costs reading its file again.
+const MOST_ERRORS: usize = 50;
+
+/// Makes the release; every fault of every object is told.
+pub(crate) fn release(
+    target: &Target,
+    manifests: &Manifests,
+    rendering: &Rendering<'_>,
+) -> Result<Prepared, Vec<RenderError>> {
+    let mut work = Work::new(target, manifests, rendering);
+    work.gather_configuration();
+    for object in manifests.objects() {
+        if let Err(error) = work.take(object) {
+            work.errors.push(error);
+        }
+        if work.errors.len() >= MOST_ERRORS {
+            break;
+        }
+    }
+    work.finish()
+}
+
+struct Work<'r> {
+    target: &'r Target,
+    manifests: &'r Manifests,
+    rendering: &'r Rendering<'r>,
+    colors: Option<Colors<'r>>,
+    configuration: Configuration,
+    objects: Vec<Rendered>,
+    seen: HashMap<ObjectId, Vec<DocumentRef>>,
+    used: BTreeSet<Repository>,
+    colored: bool,
+    skipped: Vec<ObjectChange>,
+    notes: Vec<Note>,
+    errors: Vec<RenderError>,
+}
+
+impl<'r> Work<'r> {
+    fn new(target: &'r Target, manifests: &'r Manifests, rendering: &'r Rendering<'r>) -> Self {
+        Self {
+            target,
+            manifests,
+            rendering,
+            colors: rendering.blue_green.map(|of| Colors::new(of, rendering.color, rendering.live_selector)),
+            configuration: Configuration::default(),
+            objects: Vec::new(),
+            seen: HashMap::new(),
+            used: BTreeSet::new(),
+            colored: false,
+            skipped: Vec::new(),
+            notes: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Pods may stand before what they use.
+    fn gather_configuration(&mut self) {
+        for mut object in self.manifests.objects().filter(is_configuration) {
+            if scope::place_in(&mut object, self.target, self.rendering.allow, self.manifests).is_ok() {
+                encode_string_data(&mut object);
+                self.configuration.add(&object);
+            }
+        }
+    }
+
+    fn take(&mut self, mut object: Object) -> Result<(), RenderError> {
+        let faults =
+            images::uses(&object).iter().filter_map(|of| images::fault(self.manifests, of)).collect::<Vec<_>>();
+        self.errors.extend(faults);
+        self.used.append(&mut images::substitute(&mut object, self.rendering.images, &mut self.notes));
+        if let Scope::PassedOver(remark) =
+            scope::place_in(&mut object, self.target, self.rendering.allow, self.manifests)?
+        {
+            self.skip(object.id, remark);
+            return Ok(());
+        }
+        if let Some(colors) = &self.colors {
+            match colors.of(&object) {
+                Some(color) if color != colors.target => {
+                    let remark = colors.remark(color);
+                    self.skip(object.id, remark);
+                    return Ok(());
+                }
+                Some(_) => self.colored = true,
+                None => colors.point(&mut object, self.manifests)?,
+            }
+        }
+        self.refuse_twin(&object)?;
+        self.stamp(&mut object)?;
+        encode_string_data(&mut object);
+        let stage = self.stage(&object)?;
+        let rendered = at_rest(object, stage);
+        if rendered.json.len() > LARGEST_OBJECT {
+            let place = self.manifests.place(&rendered.from, &FieldPath::default());
+            return Err(RenderError::TooLarge { object: rendered.id, size: rendered.json.len(), place });
+        }
+        self.objects.push(rendered);
+        Ok(())
+    }
+
+    fn skip(&mut self, object: ObjectId, remark: String) {
+        self.skipped.push(ObjectChange { object, change: Change::Skipped, fields: Vec::new(), remark: Some(remark) });
+    }
+
+    /// Two objects may have become one by the namespace that was filled in.
+    fn refuse_twin(&mut self, object: &Object) -> Result<(), RenderError> {
+        let Some(first) = self.seen.insert(object.id.clone(), object.from.clone()) else {
+            return Ok(());
+        };
+        let place = |from: &[DocumentRef]| self.manifests.place(from, &FieldPath::default());
+        Err(RenderError::Twice { object: object.id.clone(), first: place(&first), place: place(&object.from) })
+    }
+
+    /// Labels on the object and on the pods, never in a selector; the configuration's hash on pods that are rolled.
+    fn stamp(&self, object: &mut Object) -> Result<(), RenderError> {
+        let metadata = FieldPath::default().key("metadata");
+        let label = metadata.key("labels").key(APP_LABEL);
+        if let Some(app) = label.find(&object.body).and_then(Value::as_str).filter(|app| *app != self.target.app) {
+            return Err(RenderError::OtherApp {
+                object: object.id.clone(),
+                app: app.to_owned(),
+                place: self.manifests.place(&object.from, &label),
+            });
+        }
+        let app = &self.target.app;
+        set(&mut object.body, &metadata.key("labels"), APP_LABEL, app);
+        set(&mut object.body, &metadata.key("labels"), ENVIRONMENT_LABEL, &self.target.environment.value);
+        for template in template::templates(object) {
+            let metadata = template.key("metadata");
+            set(&mut object.body, &metadata.key("labels"), APP_LABEL, app);
+            if is_rolled(object)
+                && let Some(hash) = self.configuration.hash(object, &template, self.target)
+            {
+                set(&mut object.body, &metadata.key("annotations"), CONFIGURATION_ANNOTATION, &hash);
+            }
+        }
+        Ok(())
+    }
+
+    // a Job keeps its name here; a name per release belongs where the release's number is known
+    fn stage(&self, object: &Object) -> Result<Stage, RenderError> {
+        let metadata = FieldPath::default().key("metadata");
+        let is_job = object.id.group == "batch" && object.id.kind == "Job";
+        let phase = ["labels", "annotations"].map(|map| metadata.key(map).key(PHASE));
+        let phase = phase.iter().find_map(|path| Some((path, path.find(&object.body)?.as_str()?)));
+        match phase.filter(|_| is_job) {
+            None => Ok(stage_of_kind(object)),
+            Some((_, "before")) => Ok(Stage::Before),
+            Some((_, "after")) => Ok(Stage::After),
+            Some((_, "on-failure")) => Ok(Stage::OnFailure),
+            Some((path, value)) => Err(RenderError::Phase {
+                object: object.id.clone(),
+                value: value.to_owned(),
+                place: self.manifests.place(&object.from, path),
+            }),
+        }
+    }
+
+    fn finish(mut self) -> Result<Prepared, Vec<RenderError>> {
+        // what was not read to its end proves nothing
+        if self.errors.is_empty() {
+            let found = || images::texts(&images::images(self.manifests));
+            let unused = self.rendering.images.iter().filter(|image| !self.used.contains(&image.reference.repository));
+            self.errors.extend(unused.map(|image| RenderError::UnusedImage {
+                repository: image.reference.repository.clone(),
+                found: found(),
+            }));
+            if let Some(colors) = self.colors.as_ref().filter(|_| !self.colored) {
+                let (label, color) = (colors.blue_green.label.clone(), colors.target.to_owned());
+                self.errors.push(RenderError::NoColor { label, color });
+            }
+        }
+        if !self.errors.is_empty() {
+            return Err(self.errors);
+        }
+        // stable: within a stage the order of the files
+        self.objects.sort_by_key(|object| object.stage);
+        let release = Release {
+            target: self.target.clone(),
+            images: self.rendering.images.to_vec(),
+            objects: self.objects,
+            color: self.colors.map(|colors| colors.target.to_owned()),
+        };
+        Ok(Prepared { release, skipped: self.skipped, notes: self.notes })
+    }
+}
+
+/// Sets an entry of a map, which is made where it is not there yet.
+fn set(body: &mut Value, map: &FieldPath, key: &str, value: &str) {
+    let map = map.0.iter().try_fold(body, |at, step| match step {
+        PathStep::Index(index) => at.get_mut(index),
+        PathStep::Key(key) => Some(fields(at)?.entry(key).or_insert(Value::Null)),
+    });
+    if let Some(fields) = map.and_then(fields) {
+        fields.insert(key.to_owned(), value.into());
+    }
+}
+
+/// The fields of a mapping; what is none becomes an empty one.
+fn fields(value: &mut Value) -> Option<&mut Map<String, Value>> {
+    if !value.is_object() {
+        *value = Value::Object(Map::new());
+    }
+    value.as_object_mut()
+}
+
+/// True for what replaces its pods when the template changes. The template of a Job cannot change at all.
+fn is_rolled(object: &Object) -> bool {
+    match (object.id.group.as_str(), object.id.kind.as_str()) {
+        ("apps", kind) => kind != "ReplicaSet",
+        (group, kind) => kinds::find(group, kind).is_none(),
+    }
+}
+
+/// A custom resource that runs pods is a workload; any other is configuration, which workloads may wait for.
+fn stage_of_kind(object: &Object) -> Stage {
+    match kinds::find(&object.id.group, &object.id.kind) {
+        Some(kind) => kind.stage,
+        None if template::templates(object).is_empty() => Stage::Configuration,
+        None => Stage::Workload,
+    }
+}
+
+/// The same object gives the same text, in whatever order its fields were written.
+fn at_rest(mut object: Object, stage: Stage) -> Rendered {
+    object.body.sort_all_objects();
+    let json = object.body.to_string();
+    Rendered { id: object.id, resource: object.resource, stage, hash: sha256_hex(&json), json, from: object.from }
+}
+
+/// The manifests that would be applied, in their order, as `kubectl apply -f -` reads them. Secrets carry their values.
+pub(crate) fn print(release: &Release) -> String {
+    let bodies: Vec<Value> = release.objects.iter().map(Rendered::body).collect();
+    yaml::print(&bodies)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        model::{Explain, Layers, Origin, SourceText, Sourced},
+        render::read,
+    };
+
+    const WEB: &str = "# the web server
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: demo
+  labels: {app: demo}
+spec:
+  replicas: 3
+  selector:
+    matchLabels: {app: demo}
+  template:
+    metadata:
+      labels: {app: demo}
+    spec:
+      containers:
+      - name: web
+        image: registry.example.com/team/demo:latest
+        envFrom:
+        - configMapRef: {name: flags}
+      - name: proxy
+        image: envoy:1.31
+";
+    const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata: {name: demo}\nspec: {selector: {app: demo}}\n";
+    const NAMESPACES: &str = "apiVersion: v1\nkind: Namespace\nmetadata: {name: demo}\n---\n\
+                              apiVersion: v1\nkind: Namespace\nmetadata: {name: demo-qa}\n";
+    const FLAGS: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: flags}\ndata: {CART: 'on'}\n";
+    const BLUE: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata: {name: demo-blue}
+spec:
+  selector: {matchLabels: {app: demo, color: blue}}
+  template:
+    metadata: {labels: {app: demo, color: blue}}
+    spec: {containers: [{name: web, image: registry.example.com/team/demo}]}
+";
+    const SWITCH: &str =
+        "apiVersion: v1\nkind: Service\nmetadata: {name: demo-bg}\nspec: {selector: {app: demo, color: switch}}\n";
+    const ALLOW: &Allow = &Allow { namespaces: Vec::new(), cluster_scoped: Vec::new() };
+
+    fn target() -> Target {
+        let sourced = |text: &str| Sourced::new(text.to_owned(), Origin::Default);
+        Target {
+            app: "demo".into(),
+            environment: sourced("qa"),
+            namespace: sourced("demo-qa"),
+            branch: None,
+            git_tag: None,
+            commit: None,
+            tag: sourced("master-fc598063"),
+            run_url: None,
+            user: None,
+            confirm: false,
+        }
+    }
+
+    fn manifests(texts: &[&str]) -> Manifests {
+        let base = texts.iter().enumerate();
+        let base = base.map(|(n, text)| SourceText { name: format!("k/{n}.yaml").into(), text: (*text).into() });
+        read(&Layers { base: base.collect(), overlay: Vec::new() }).unwrap_or_else(|errors| panic!("{errors:?}"))
+    }
+
+    fn image() -> Image {
+        let digest = format!("sha256:{}", "05ee9b3c".repeat(8));
+        let text = format!("registry.example.com/team/demo:master-fc598063@{digest}");
+        Image { reference: text.parse().unwrap(), platforms: Vec::new() }
+    }
+
+    fn rendering<'r>(images: &'r [Image]) -> Rendering<'r> {
+        Rendering { images, blue_green: None, color: None, live_selector: None, allow: ALLOW }
+    }
+
+    fn prepared(texts: &[&str]) -> Prepared {
+        release(&target(), &manifests(texts), &rendering(&[image()])).unwrap_or_else(|errors| panic!("{errors:?}"))
+    }
+
+    fn refused(texts: &[&str]) -> Vec<RenderError> {
+        release(&target(), &manifests(texts), &rendering(&[image()])).map(|_| panic!("not refused")).unwrap_err()
+    }
+
+    fn names(prepared: &Prepared) -> Vec<String> {
+        prepared.release.objects.iter().map(|object| object.id.to_string()).collect()
+    }
+
+    fn body(prepared: &Prepared, name: &str) -> Value {
+        let object = prepared.release.objects.iter().find(|object| object.id.to_string() == name);
+        object.unwrap_or_else(|| panic!("{name}: {:?}", names(prepared))).body()
+    }
+
+    #[test]
+    fn a_release_is_stamped_filled_in_and_ordered() {
+        let prepared = prepared(&[WEB, SERVICE, NAMESPACES, FLAGS]);
+        assert_eq!(names(&prepared), ["namespace/demo-qa", "configmap/flags", "service/demo", "deployment/demo"]);
+        let skipped: Vec<_> = prepared.skipped.iter().map(|s| (s.object.to_string(), s.remark.clone())).collect();
+        assert_eq!(skipped, [("namespace/demo".to_owned(), Some("not the target's namespace".to_owned()))]);
+
+        let web = body(&prepared, "deployment/demo");
+        let containers = &web["spec"]["template"]["spec"]["containers"];
+        assert_eq!(containers[0]["image"], image().reference.to_string());
+        assert_eq!(containers[1]["image"], "envoy:1.31");
+        assert_eq!(web["metadata"]["namespace"], "demo-qa");
+        assert_eq!(
+            web["metadata"]["labels"],
+            json!({"app": "demo", "shipway.dev/app": "demo", "shipway.dev/env": "qa"})
+        );
+        assert_eq!(web["spec"]["template"]["metadata"]["labels"], json!({"app": "demo", "shipway.dev/app": "demo"}));
+        assert_eq!(web["spec"]["selector"]["matchLabels"], json!({"app": "demo"}));
+        assert_eq!(body(&prepared, "service/demo")["spec"]["selector"], json!({"app": "demo"}));
+        assert_eq!(prepared.release.objects[3].id.namespace.as_deref(), Some("demo-qa"));
+        assert_eq!(body(&prepared, "namespace/demo-qa")["metadata"].get("namespace"), None);
+    }
+
+    #[test]
+    fn the_text_does_not_depend_on_the_order_of_fields() {
+        let turned = "kind: Service\nspec: {selector: {app: demo}}\nmetadata: {name: demo}\napiVersion: v1\n";
+        let hash = |service: &str| prepared(&[WEB, service]).release.objects[0].hash.clone();
+        assert_eq!(hash(SERVICE), hash(turned));
+        assert_ne!(hash(SERVICE), hash(&SERVICE.replace("app: demo", "app: demo2")));
+    }
+
+    #[test]
+    fn a_changed_configuration_rolls_what_uses_it() {
+        let hash = |texts: &[&str]| {
+            let web = body(&prepared(texts), "deployment/demo");
+            let annotations = &web["spec"]["template"]["metadata"]["annotations"];
+            annotations.get(CONFIGURATION_ANNOTATION).and_then(Value::as_str).map(str::to_owned)
+        };
+        let first = hash(&[WEB, FLAGS]);
+        assert_eq!(first.as_ref().map(String::len), Some(32));
+        assert_eq!(hash(&[FLAGS, WEB]), first);
+        assert_ne!(hash(&[WEB, &FLAGS.replace("'on'", "'off'")]), first);
+        assert_eq!(hash(&[WEB, FLAGS, &FLAGS.replace("flags", "other")]), first);
+        assert_eq!(hash(&[WEB]), None);
+        assert_eq!(hash(&[WEB, &FLAGS.replace("flags", "other")]), None);
+    }
+
+    #[test]
+    fn string_data_becomes_data() {
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: new, b: text}\ndata: {a: b2xk, c: eA==}\n";
+        let secret = body(&prepared(&[WEB, secret]), "secret/s");
+        let encode = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+        assert_eq!(secret["data"], json!({"a": encode("new"), "b": encode("text"), "c": "eA=="}));
+        assert_eq!(secret.get("stringData"), None);
+    }
+
+    #[test]
+    fn nothing_leaves_the_namespace() {
+        let elsewhere = SERVICE.replace("name: demo}", "name: demo, namespace: other}");
+        let role = "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: demo}\n";
+        for (text, line, hint) in [
+            (elsewhere.as_str(), 3, "`allow: {namespaces: [other]}`"),
+            (role, 2, "`allow: {cluster_scoped: [ClusterRole.rbac.authorization.k8s.io/demo]}`"),
+        ] {
+            let errors = refused(&[WEB, text]);
+            assert!(errors[0].hints()[0].contains(hint), "{:?}", errors[0].hints());
+            assert_eq!(errors[0].place().unwrap().line, line);
+        }
+        let (manifests, images) = (manifests(&[WEB, &elsewhere, role]), [image()]);
+        for entry in ["ClusterRole.rbac.authorization.k8s.io", "ClusterRole.rbac.authorization.k8s.io/demo"] {
+            let allow = Allow { namespaces: vec!["other".into()], cluster_scoped: vec![entry.into()] };
+            let rendering = Rendering { allow: &allow, ..rendering(&images) };
+            let prepared = release(&target(), &manifests, &rendering).unwrap();
+            assert_eq!(names(&prepared), ["clusterrole/demo", "service/demo", "deployment/demo"]);
+            assert_eq!(prepared.release.objects[1].id.namespace.as_deref(), Some("other"));
+        }
+    }
+
+    #[test]
+    fn faults_of_a_release_are_told() {
+        let app = SERVICE.replace("name: demo}", "name: demo, labels: {shipway.dev/app: shop}}");
+        let twin = SERVICE.replace("name: demo}", "name: demo, namespace: demo-qa}");
+        let job = "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: j\n  labels: {shipway.dev/phase: later}\n";
+        for (texts, said, place) in [
+            (&[WEB, &app][..], "another app: shipway.dev/app=shop", Some("k/1.yaml:3:33")),
+            (&[WEB, SERVICE, &twin], "service/demo stands twice", Some("k/2.yaml:1:1")),
+            (&[WEB, job], "`shipway.dev/phase: later` is not known", Some("k/1.yaml:5:12")),
+            (&[SERVICE], "no manifest uses the image registry.example.com/team/demo", None),
+            (
+                &[&WEB.replace("latest", "'{TAG}'").replace("registry", "'registry").replace(":'{TAG}'", ":{TAG}'")],
+                "has a placeholder",
+                Some("k/0.yaml:17:9"),
+            ),
+        ] {
+            let errors = refused(texts);
+            let [error] = &errors[..] else { panic!("{errors:?}") };
+            assert!(error.to_string().contains(said), "{error}");
+            assert_eq!(error.place().map(|place| place.to_string()).as_deref(), place, "{error}");
+        }
+    }
+
+    #[test]
+    fn hooks_have_their_stage() {
+        let job = |name: &str, phase: &str| {
+            format!(
+                "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, annotations: {{shipway.dev/phase: {phase}}}}}\n"
+            )
+        };
+        let texts = [job("z", "after"), WEB.to_owned(), job("a", "before"), job("m", "on-failure"), SERVICE.to_owned()];
+        let prepared = prepared(&texts.each_ref().map(String::as_str));
+        assert_eq!(names(&prepared), ["service/demo", "job/a", "deployment/demo", "job/z", "job/m"]);
+    }
+
+    #[test]
+    fn a_pinned_digest_is_replaced_with_a_word() {
+        let digest = format!("demo@sha256:{}", "9c1f0d2e".repeat(8));
+        let prepared = prepared(&[&WEB.replace("demo:latest", &digest)]);
+        assert_eq!(prepared.notes[0].text, "deployment/demo: the digest 9c1f0d2e in the manifest is replaced");
+    }
+
+    #[test]
+    fn a_deploy_goes_to_one_colour_and_leaves_the_traffic() {
+        let blue_green =
+            BlueGreen { service: "demo-bg".into(), label: "color".into(), colors: ["blue".into(), "green".into()] };
+        let green = BLUE.replace("blue", "green");
+        let (manifests, images) = (manifests(&[BLUE, &green, SWITCH, SERVICE]), [image()]);
+        for (live, asked, deployed, selector, remark) in [
+            (None, None, "blue", "blue", "this deploy goes to blue"),
+            (Some("blue"), None, "green", "blue", "serves"),
+            (Some("green"), None, "blue", "green", "serves"),
+            (Some("green"), Some("green"), "green", "green", "this deploy goes to green"),
+        ] {
+            let live = live.map(|color: &str| {
+                BTreeMap::from([("app".to_owned(), "demo".to_owned()), ("color".to_owned(), color.to_owned())])
+            });
+            let rendering = Rendering {
+                blue_green: Some(&blue_green),
+                color: asked,
+                live_selector: live.as_ref(),
+                ..rendering(&images)
+            };
+            let prepared = release(&target(), &manifests, &rendering).unwrap();
+            let expected =
+                ["service/demo-bg".to_owned(), "service/demo".to_owned(), format!("deployment/demo-{deployed}")];
+            assert_eq!(names(&prepared), expected);
+            assert_eq!(prepared.release.color.as_deref(), Some(deployed));
+            let service = body(&prepared, "service/demo-bg");
+            assert_eq!(service["spec"]["selector"], json!({"app": "demo", "color": selector}));
+            assert_eq!(prepared.skipped[0].remark.as_deref(), Some(remark));
+        }
+    }
+
+    #[test]
+    fn a_colour_without_manifests_is_told() {
+        let blue_green =
+            BlueGreen { service: "demo".into(), label: "color".into(), colors: ["blue".into(), "green".into()] };
+        let images = [image()];
+        let refuse = |texts: &[&str], color| {
+            let rendering = Rendering { blue_green: Some(&blue_green), color: Some(color), ..rendering(&images) };
+            release(&target(), &manifests(texts), &rendering).map(|_| panic!("not refused")).unwrap_err()
+        };
+        assert!(matches!(refuse(&[BLUE], "green")[..], [RenderError::NoColor { .. }]));
+        assert!(matches!(refuse(&[BLUE, SERVICE], "blue")[..], [RenderError::NoColorInSelector { .. }]));
+    }
+
+    #[test]
+    fn what_is_printed_is_read_back() {
+        let prepared = prepared(&[WEB, SERVICE, FLAGS]);
+        let printed = SourceText { name: "-".into(), text: print(&prepared.release).into() };
+        let read = yaml::documents(&printed).unwrap();
+        let bodies: Vec<_> = prepared.release.objects.iter().map(Rendered::body).collect();
+        assert_eq!(read.documents.into_iter().map(|document| document.value).collect::<Vec<_>>(), bodies);
+        assert!(printed.text.contains("CART: \"on\""));
+    }
+
+    #[test]
+    fn without_a_registry_the_tag_alone_is_written() {
+        let image = Image { reference: "registry.example.com/team/demo:v1".parse().unwrap(), platforms: Vec::new() };
+        let images = [image];
+        let prepared = release(&target(), &manifests(&[WEB]), &rendering(&images)).unwrap();
+        let web = body(&prepared, "deployment/demo");
+        assert_eq!(web["spec"]["template"]["spec"]["containers"][0]["image"], "registry.example.com/team/demo:v1");
+    }
+}
