@@ -1,7 +1,8 @@
 //! A person at a terminal.
 
-/// Who can be asked; implemented by whoever owns the terminal.
+/// Whoever can be asked; there is none without a terminal.
 pub trait Ask: Send + Sync {
-    /// Shows the question and reads a line. True if it is what was expected.
+    /// Waits until something is typed: true where it was `expected`, false for anything else and where the run was
+    /// stopped meanwhile. Blocks: not for an async worker.
     fn confirm(&self, question: &str, expected: &str) -> bool;
 }

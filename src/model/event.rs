@@ -32,6 +32,9 @@ pub enum SourceEvent {
     Target { target: Box<Target> },
     #[serde(rename = "connection")]
     Connection { connection: Connection },
+    /// How the commit stands to the deployed one, in words: `follows 1a2b3c4d by 2 commits`.
+    #[serde(rename = "order")]
+    Order { order: String },
     #[serde(rename = "image")]
     Image { image: Image },
 }

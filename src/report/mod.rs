@@ -1,1 +1,110 @@
 //! The only writer: live, plain, json.
+//!
+//! ```text
+//! events -> thread -> Reporter    plain: words -> layout -> sink
+//!                                 live:  board (parts, words) -> layout -> indicatif
+//!                                 json:  serde -> sink
+//! ```
+//!
+//! The words for each phase are in `words/`, whole and without looks; `layout` removes secrets and control characters
+//! from them, then cuts and wraps; `sink` writes. The story goes to stderr, data to stdout.
+
+mod board;
+mod choice;
+mod closing;
+mod json;
+mod layout;
+mod live;
+mod plain;
+mod sink;
+mod style;
+mod thread;
+mod words;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod tests;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+pub(crate) use choice::Output;
+pub(crate) use sink::Terminals;
+pub(crate) use thread::{Report, Teller, Terminal};
+
+use crate::model::{Outcome, Redactor, Stamped, Variables};
+use closing::Streams;
+use sink::{Columns, Sink, Stream};
+use words::Weight;
+
+/// A form in which a run is told. All methods are called on one thread.
+pub(crate) trait Reporter: Send {
+    fn on(&mut self, stamped: &Stamped);
+    /// Time went by.
+    fn tick(&mut self, now: Timestamp);
+    /// Writes a question and leaves the cursor behind it.
+    fn ask(&mut self, question: &str);
+    /// The last call.
+    fn finish(&mut self, outcome: &Outcome);
+}
+
+/// How much is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    /// Findings and the last line.
+    Quiet,
+    #[default]
+    Normal,
+    Verbose,
+}
+
+/// What a report is made from.
+pub(crate) struct Wanted<'v> {
+    pub(crate) output: Output,
+    pub(crate) verbosity: Verbosity,
+    pub(crate) variables: &'v Variables,
+    pub(crate) terminals: Terminals,
+    pub(crate) redactor: Redactor,
+}
+
+/// The reporter that fits the surroundings.
+pub(crate) fn reporter(wanted: &Wanted<'_>) -> Box<dyn Reporter> {
+    let streams = streams(wanted);
+    let least = match wanted.verbosity {
+        Verbosity::Quiet => Weight::Attention,
+        Verbosity::Normal => Weight::Normal,
+        Verbosity::Verbose => Weight::Detail,
+    };
+    let now = Timestamp::now();
+    match wanted.output.settle(wanted.variables, wanted.terminals) {
+        Output::Json => Box::new(json::Json { streams, now }),
+        Output::Live if wanted.verbosity != Verbosity::Quiet => {
+            Box::new(live::Live::new(streams, board::Board::new(least), now))
+        }
+        Output::Auto | Output::Live | Output::Plain => {
+            Box::new(plain::Plain { streams, zone: TimeZone::system(), least, spoken: false })
+        }
+    }
+}
+
+fn streams(wanted: &Wanted<'_>) -> Streams {
+    let sink = |stream, terminal| {
+        let columns = Columns::of(stream, terminal, wanted.variables.get("COLUMNS"));
+        let colour = choice::has_colour(wanted.variables, terminal);
+        let mut sink = Sink::standard(stream, columns, colour, wanted.redactor.clone());
+        sink.unicode = choice::has_unicode(wanted.variables);
+        sink
+    };
+    Streams { story: sink(Stream::Error, wanted.terminals.error), data: sink(Stream::Out, wanted.terminals.out) }
+}
+
+/// Writes a last text where no report can: in a panic, or at a second interrupt. It is cleaned, and stands on its own
+/// line.
+pub(crate) fn emergency(text: &str, redactor: &Redactor) {
+    use std::io::Write as _;
+
+    let lead = if live::drawn() { "\n" } else { "" };
+    let shown: Vec<String> = redactor.clean(text).lines().map(crate::model::printable).collect();
+    // when stderr is gone there is nobody to tell
+    let _ = writeln!(std::io::stderr(), "{lead}{}", shown.join("\n"));
+}

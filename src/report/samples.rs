@@ -1,0 +1,456 @@
+//! Recorded streams and answers for the snapshots.
+
+use jiff::Timestamp;
+
+use crate::model::{
+    Answer, ApplyEvent, BuildEvent, Change, Commit, Connection, Digest, EnvironmentStatus, Event, Evidence, Exit,
+    FieldChange, Health, Hook, HookEvent, HookPhase, Image, ImagePlatform, LayerState, LockEvent, Note, ObjectChange,
+    ObjectId, ObjectOutcome, Origin, Outcome, Place, Plan, Platform, PodStatus, PodsOnImage, Problem, Progress,
+    PushEvent, Reference, RolloutEvent, SourceEvent, Sourced, Stamped, Status, StepState, SwitchEvent, Target,
+    TrafficStatus, Verdict, WorkloadStatus,
+};
+
+/// 2026-11-20 12:01:00 UTC and so many seconds.
+pub(super) fn at(seconds: f64) -> Timestamp {
+    let start: Timestamp = "2026-11-20T12:01:00Z".parse().expect("a timestamp");
+    start + std::time::Duration::from_secs_f64(seconds)
+}
+
+fn stamped(seconds: f64, event: impl Into<Event>) -> Stamped {
+    Stamped { v: 1, at: at(seconds), event: event.into() }
+}
+
+pub(super) fn object(kind: &str, name: &str) -> ObjectId {
+    let group = if matches!(kind, "Deployment" | "StatefulSet") { "apps" } else { "" };
+    ObjectId { group: group.into(), kind: kind.into(), namespace: Some("demo".into()), name: name.into() }
+}
+
+fn digest(start: &str) -> Digest {
+    format!("sha256:{start}{}", "0".repeat(64 - start.len())).parse().expect("a digest")
+}
+
+fn reference(text: &str, start: &str) -> Reference {
+    text.parse::<Reference>().expect("a reference").with_digest(digest(start))
+}
+
+fn new_image() -> Reference {
+    reference("registry.example.com/team/demo:master-fc598063", "05ee9b3c")
+}
+
+fn old_image() -> Reference {
+    reference("registry.example.com/team/demo:master-1a2b3c4d", "9c1f0d2e")
+}
+
+fn image() -> Image {
+    let platform =
+        ImagePlatform { platform: Platform("linux/amd64".into()), manifest: digest("aa"), config: digest("bb") };
+    Image { reference: new_image(), platforms: vec![platform] }
+}
+
+fn commit() -> Commit {
+    Commit { sha: format!("fc598063{}", "0".repeat(32)), subject: "Fix the cart".into(), author: "".into(), time: 0 }
+}
+
+fn target() -> Target {
+    let rule = || Origin::Rule("branch master is the default branch".into());
+    Target {
+        app: "demo".into(),
+        environment: Sourced::new("production".into(), rule()),
+        namespace: Sourced::new("demo".into(), Origin::Default),
+        branch: Some(Sourced::new("master".into(), Origin::Git("HEAD".into()))),
+        git_tag: None,
+        commit: Some(commit()),
+        tag: Sourced::new("master-fc598063".into(), Origin::Default),
+        run_url: None,
+        user: None,
+        confirm: true,
+    }
+}
+
+fn connection() -> Connection {
+    Connection {
+        server: "https://203.0.113.1:6443".into(),
+        context: Some("prod".into()),
+        user: Some("ci-deployer".into()),
+        origin: "shipway.yaml:9".into(),
+    }
+}
+
+fn start() -> Vec<Stamped> {
+    vec![
+        stamped(0.0, SourceEvent::Target { target: Box::new(target()) }),
+        stamped(0.1, SourceEvent::Connection { connection: connection() }),
+        stamped(0.3, SourceEvent::Order { order: "follows 1a2b3c4d by 2 commits".into() }),
+        stamped(0.4, SourceEvent::Image { image: image() }),
+    ]
+}
+
+fn change(kind: &str, name: &str, change: Change, fields: Vec<FieldChange>) -> ObjectChange {
+    ObjectChange { object: object(kind, name), change, fields, remark: None }
+}
+
+fn field(path: &str, before: Option<&str>, after: Option<&str>, remark: Option<&str>) -> FieldChange {
+    let owned = |text: Option<&str>| text.map(str::to_owned);
+    FieldChange { path: path.into(), before: owned(before), after: owned(after), remark: owned(remark) }
+}
+
+fn image_field() -> FieldChange {
+    let tagged = |tag: &str, digest: &str| format!("team/demo:{tag}@{digest}");
+    let (before, after) = (tagged("master-1a2b3c4d", "9c1f0d2e"), tagged("master-fc598063", "05ee9b3c"));
+    field("containers[web].image", Some(&before), Some(&after), None)
+}
+
+fn progress(ready: usize, wanted: usize, old: usize, awaiting: Option<&str>) -> Progress {
+    Progress { wanted, ready, old, awaiting: awaiting.map(str::to_owned) }
+}
+
+fn rollout(seconds: f64, name: &str, verdict: Verdict, progress: Progress) -> Stamped {
+    stamped(seconds, RolloutEvent::Changed { object: object("Deployment", name), verdict, progress, seconds })
+}
+
+const WAITING: Verdict = Verdict::Waiting { problem: None };
+const PULLING: &str = "pod web-6c9f5-x2k4 pulling image";
+
+/// A deploy that waits for the lock, runs a hook and ends well.
+pub(super) fn deploy() -> (Vec<Stamped>, Outcome) {
+    let hook = Hook { object: object("Job", "migrate"), phase: HookPhase::Before };
+    let mut events = start();
+    events.extend([
+        stamped(0.5, LockEvent::Waiting { holder: "ci run 812".into() }),
+        stamped(4.5, LockEvent::Taken { waited: 4.0 }),
+        stamped(
+            4.6,
+            ApplyEvent::Adopted {
+                object: object("Service", "demo"),
+                managers: vec!["kubectl-client-side-apply".into()],
+            },
+        ),
+        stamped(4.7, ApplyEvent::Object { change: change("ConfigMap", "flags", Change::Created, vec![]) }),
+        stamped(4.8, HookEvent::Started { hook: hook.clone() }),
+        stamped(
+            5.8,
+            HookEvent::Log {
+                object: hook.object.clone(),
+                lines: vec!["== 20261120 AddCart: migrating".into(), "== 20261120 AddCart: migrated (0.0031s)".into()],
+            },
+        ),
+        stamped(6.0, HookEvent::Done { object: hook.object, seconds: 1.2 }),
+        stamped(6.1, ApplyEvent::Object { change: change("Deployment", "web", Change::Changed, vec![image_field()]) }),
+        stamped(
+            6.1,
+            ApplyEvent::Object { change: change("Deployment", "worker", Change::Changed, vec![image_field()]) },
+        ),
+        stamped(6.2, ApplyEvent::Object { change: change("Service", "demo", Change::Unchanged, vec![]) }),
+        stamped(6.3, ApplyEvent::Done { created: 1, changed: 2, unchanged: 4, seconds: 0.4 }),
+        rollout(6.5, "web", WAITING, progress(0, 3, 3, Some(PULLING))),
+        rollout(6.6, "worker", WAITING, progress(0, 2, 2, Some("pod worker-77d6-lk2p9 starting"))),
+        rollout(9.5, "worker", Verdict::Ready, progress(2, 2, 0, None)),
+        rollout(10.0, "web", WAITING, progress(2, 3, 1, Some(PULLING))),
+        stamped(
+            40.0,
+            RolloutEvent::Waiting {
+                object: object("Deployment", "web"),
+                progress: progress(2, 3, 1, Some(PULLING)),
+                seconds: 30.0,
+            },
+        ),
+        rollout(41.0, "web", Verdict::Ready, progress(3, 3, 0, None)),
+        stamped(41.1, RolloutEvent::Settling { seconds: 5.0 }),
+        stamped(46.1, RolloutEvent::Proof { image: new_image(), proven: 5, pods: 5 }),
+        stamped(46.2, ApplyEvent::Pruned { object: object("CronJob", "old-report") }),
+        stamped(46.3, LockEvent::Released),
+    ]);
+    let ready = |kind, name, change| ObjectOutcome { id: object(kind, name), change, verdict: "ready", why: None };
+    let outcome = Outcome {
+        app: Some("demo".into()),
+        environment: Some("production".into()),
+        namespace: Some("demo".into()),
+        commit: Some(commit().sha),
+        tag: Some("master-fc598063".into()),
+        images: vec![PodsOnImage {
+            name: "registry.example.com/team/demo".into(),
+            tag: "master-fc598063".into(),
+            digest: Some(digest("05ee9b3c")),
+            pods: 5,
+        }],
+        objects: vec![ready("Deployment", "web", Change::Changed), ready("ConfigMap", "flags", Change::Created)],
+        truth: Some("deployed master-fc598063 to production in 42 s · http://203.0.113.10".into()),
+        seconds: 42.0,
+        ..Outcome::new(Exit::Done)
+    };
+    (events, outcome)
+}
+
+pub(super) fn crash_loop() -> Problem {
+    let problem = Problem::new("crash-loop", Exit::Rollout, "container `web` exits with code 3 after every start")
+        .about(object("Deployment", "web"))
+        .with(Evidence::new("pod", ["web-677bb-kgwgt, third exit after 18 s"]))
+        .with(Evidence::new("image", ["team/demo@05ee9b3c"]))
+        .with(Evidence::new("last log", ["boom: no database", "   at connect (db.rb:12)"]))
+        .with(Evidence::new("events", ["back-off restarting failed container (x3)"]))
+        .hint("`shipway console --env qa` starts a shell in this image and environment")
+        .hint("`shipway rollback --env qa` brings 1a2b3c4d back");
+    Problem { count: 3, ..problem }
+}
+
+/// A deploy whose pods crash.
+pub(super) fn failure() -> (Vec<Stamped>, Outcome) {
+    let mut events = start();
+    let suspect = Verdict::Suspect { problem: crash_loop(), grace: 10.0 };
+    events.extend([
+        stamped(1.0, LockEvent::Taken { waited: 0.0 }),
+        stamped(1.2, ApplyEvent::Object { change: change("Deployment", "web", Change::Changed, vec![image_field()]) }),
+        stamped(1.3, ApplyEvent::Done { created: 0, changed: 1, unchanged: 6, seconds: 0.1 }),
+        rollout(1.4, "web", WAITING, progress(0, 3, 3, None)),
+        rollout(8.0, "web", suspect, progress(0, 3, 3, Some("pod web-677bb-kgwgt starting again after exit code 3"))),
+        rollout(18.0, "web", Verdict::Failed { problem: crash_loop() }, progress(0, 3, 3, None)),
+    ]);
+    let why = Some(crash_loop());
+    let outcome = Outcome {
+        app: Some("demo".into()),
+        environment: Some("qa".into()),
+        objects: vec![ObjectOutcome {
+            id: object("Deployment", "web"),
+            change: Change::Changed,
+            verdict: "failed",
+            why,
+        }],
+        problems: vec![crash_loop()],
+        truth: Some("the old version still serves: 3/3 pods run team/demo@9c1f0d2e (1a2b3c4d)".into()),
+        seconds: 19.0,
+        ..Outcome::new(Exit::Rollout)
+    };
+    (events, outcome)
+}
+
+fn step(seconds: f64, id: &str, name: &str, state: StepState, took: Option<f64>) -> Stamped {
+    let image = "registry.example.com/team/demo:master-fc598063".parse().expect("a reference");
+    stamped(seconds, BuildEvent::Step { image, id: id.into(), name: name.into(), state, seconds: took })
+}
+
+/// A build and its push.
+pub(super) fn build_and_push() -> (Vec<Stamped>, Outcome) {
+    let plain = || "registry.example.com/team/demo:master-fc598063".parse::<Reference>().expect("a reference");
+    let layer = |seconds, layer: &str, state, sent, total| {
+        stamped(seconds, PushEvent::Layer { reference: plain(), layer: layer.into(), state, sent, total })
+    };
+    let install = "[runtime 3/4] RUN bundle install --deployment --without development test";
+    let events = vec![
+        stamped(0.0, BuildEvent::Started { image: plain(), dockerfile: "Dockerfile".into() }),
+        stamped(0.2, BuildEvent::Context { image: plain(), files: 12, bytes: 48_200 }),
+        step(0.5, "a", "[runtime 1/4] FROM docker.io/library/ruby:3.4", StepState::Cached, None),
+        step(0.6, "b", "[runtime 2/4] COPY Gemfile Gemfile.lock ./", StepState::Cached, None),
+        step(0.7, "c", install, StepState::Running, None),
+        stamped(
+            2.0,
+            BuildEvent::Log {
+                image: plain(),
+                id: "c".into(),
+                lines: vec!["Fetching rake 13.2.1".into(), "Installing rake 13.2.1".into()],
+            },
+        ),
+        step(13.0, "c", install, StepState::Done, Some(12.3)),
+        step(13.1, "d", "[runtime 4/4] COPY . .", StepState::Running, None),
+        step(13.2, "d", "[runtime 4/4] COPY . .", StepState::Done, Some(0.1)),
+        stamped(
+            14.0,
+            BuildEvent::Done { image: plain(), id: digest("cc").to_string(), steps: 4, cached: 2, seconds: 14.0 },
+        ),
+        stamped(14.1, PushEvent::Started { reference: plain() }),
+        layer(14.2, "4abcf206", LayerState::Exists, 0, 0),
+        layer(14.3, "91d30c5b", LayerState::Pushing, 0, 40_100_000),
+        layer(15.3, "91d30c5b", LayerState::Pushing, 12_300_000, 40_100_000),
+        layer(17.3, "91d30c5b", LayerState::Pushed, 40_100_000, 40_100_000),
+        stamped(17.5, PushEvent::Done { reference: plain(), digest: digest("05ee9b3c"), seconds: 3.4 }),
+    ];
+    let outcome = Outcome { answer: Answer::Pushed(vec![image()]), seconds: 17.5, ..Outcome::new(Exit::Done) };
+    (events, outcome)
+}
+
+fn side(color: &str, serves: bool, image: Reference) -> TrafficStatus {
+    let tag = image.tag.clone();
+    TrafficStatus {
+        service: object("Service", "demo-bg"),
+        color: color.into(),
+        serves,
+        pods: 3,
+        tag,
+        image: Some(image),
+    }
+}
+
+/// A switch, and one that has nothing to do.
+pub(super) fn switch() -> (Vec<Stamped>, Outcome) {
+    let service = || object("Service", "demo-bg");
+    let colors = vec![side("blue", true, old_image()), side("green", false, new_image())];
+    let mut events = start()[..2].to_vec();
+    events.extend([
+        stamped(0.5, SwitchEvent::Planned { service: service(), from: "blue".into(), to: "green".into(), colors }),
+        stamped(0.6, SwitchEvent::Checked { color: "green".into(), ready: 3 }),
+        stamped(0.7, SwitchEvent::Selector { service: service(), color: "green".into() }),
+        stamped(0.8, SwitchEvent::Endpoints { new: 1, old: 2, seconds: 0.1 }),
+        stamped(1.1, SwitchEvent::Endpoints { new: 3, old: 0, seconds: 0.4 }),
+        stamped(
+            2.0,
+            SwitchEvent::Unneeded {
+                service: service(),
+                color: "green".into(),
+                why: "the newest proven release is green".into(),
+            },
+        ),
+    ]);
+    let truth = Some("green serves · back: shipway switch --back".into());
+    (events, Outcome { truth, seconds: 1.2, ..Outcome::new(Exit::Done) })
+}
+
+pub(super) fn plan() -> Plan {
+    let debug = field("env[DEBUG]", Some("\"1\""), None, Some("set by hand (kubectl-set, 3 days ago)"));
+    let skipped = ObjectChange {
+        remark: Some("not the target's namespace".into()),
+        ..change("Namespace", "demo-qa", Change::Skipped, vec![])
+    };
+    Plan {
+        target: target(),
+        connection: connection(),
+        images: vec![image()],
+        hooks: vec![Hook { object: object("Job", "migrate"), phase: HookPhase::Before }],
+        changes: vec![
+            change("Deployment", "web", Change::Changed, vec![image_field(), debug]),
+            change("ConfigMap", "flags", Change::Created, vec![]),
+            skipped,
+            change("Service", "demo", Change::Unchanged, vec![]),
+            change("Secret", "regcred", Change::Unchanged, vec![]),
+            change("CronJob", "old-report", Change::Pruned, vec![]),
+        ],
+        order: Some("follows 1a2b3c4d by 2 commits".into()),
+        lock: "free".into(),
+        color: None,
+        warnings: vec![
+            Problem::new("shallow", Exit::Input, "the history is shallow: whether this is a step back is not known")
+                .hint("`git fetch --unshallow`"),
+        ],
+    }
+}
+
+fn workload(name: &str, progress: Progress, images: Vec<Reference>) -> WorkloadStatus {
+    WorkloadStatus {
+        object: object("Deployment", name),
+        verdict: "ready",
+        progress,
+        images,
+        problem: None,
+        pods: vec![],
+        remark: None,
+    }
+}
+
+pub(super) fn status() -> Status {
+    let production = EnvironmentStatus {
+        environment: "production".into(),
+        namespace: "demo".into(),
+        health: Health::Healthy,
+        tag: Some("master-fc598063".into()),
+        commit: Some(commit()),
+        age: Some(7300),
+        by: None,
+        traffic: Some(side("green", true, new_image())),
+        workloads: vec![
+            workload("green", progress(3, 3, 0, None), vec![new_image()]),
+            WorkloadStatus {
+                remark: Some("way back".into()),
+                ..workload("blue", progress(3, 3, 0, None), vec![old_image()])
+            },
+        ],
+        addresses: vec!["http://203.0.113.10".into()],
+        problem: None,
+    };
+    let crash =
+        Problem::new("crash-loop", Exit::Rollout, "exits 3 \"boom: no database\"").hint("`shipway logs --env qa web`");
+    let pod =
+        PodStatus { name: "worker-77d6-lk2p9".into(), ready: false, restarts: 2, reason: Some("pulling image".into()) };
+    let qa = EnvironmentStatus {
+        environment: "qa".into(),
+        namespace: "demo-qa".into(),
+        health: Health::Failing,
+        tag: Some("feature_cart-0c2a77d1".into()),
+        commit: None,
+        age: Some(610),
+        traffic: None,
+        workloads: vec![
+            WorkloadStatus {
+                verdict: "failed",
+                problem: Some(crash),
+                ..workload("web", progress(1, 2, 0, None), vec![])
+            },
+            WorkloadStatus {
+                verdict: "waiting",
+                pods: vec![pod],
+                ..workload("worker", progress(1, 2, 0, Some("pod worker-77d6-lk2p9 pulling image")), vec![])
+            },
+        ],
+        addresses: vec![],
+        ..production.clone()
+    };
+    Status { app: Some("demo".into()), environments: vec![production, qa] }
+}
+
+const LONG_LINE: &str = "  production: {branches: [master, main], namespace: demo, context: prod, confirm: yes, on_failure: rollback, more: 1}";
+
+/// One problem of each shape.
+pub(super) fn problems() -> Vec<Problem> {
+    let place = |line: usize, column, snippet: &str| Place {
+        file: "kubernetes/demo.yaml".into(),
+        line,
+        column,
+        snippet: Some(snippet.into()),
+    };
+    vec![
+        crash_loop(),
+        Problem::new("manifest", Exit::Input, "unknown field `spec.replica`")
+            .at(place(11, 3, "  replica: 3"))
+            .hint("did you mean `replicas`?"),
+        Problem::new("manifest", Exit::Input, "`extensions/v1beta1` is not served any more")
+            .at(place(1, 13, "apiVersion: extensions/v1beta1"))
+            .hint("write `apiVersion: apps/v1`, and a `selector` that matches the pod template's labels"),
+        Problem::new("settings", Exit::Input, "`confirm` is true or false").at(place(120, 74, LONG_LINE)),
+        Problem::new(
+            "cluster-unreachable",
+            Exit::Cluster,
+            "https://203.0.113.1:6443 does not answer: connection refused (os error 111), asked three times within 10 s",
+        )
+        .hint("`kubectl --context prod version` tells whether the cluster is up; shipway uses context prod (shipway.yaml:9)"),
+        Problem { count: 4, ..Problem::new("unschedulable", Exit::Rollout, "0/3 nodes have 8 cpus free").about(object("Deployment", "a-workload-with-a-name-that-is-much-longer-than-usual")) },
+    ]
+}
+
+/// A stream that holds a note of each weight and what steers a terminal.
+pub(super) fn notes() -> (Vec<Stamped>, Outcome) {
+    let events = vec![
+        stamped(0.0, Note::new("image", "pinned to a digest in kubernetes/demo.yaml:7, replaced")),
+        stamped(
+            0.1,
+            Note::attention("target", "the default branch is not known here: qa is meant (`--env` says otherwise)"),
+        ),
+        stamped(
+            0.2,
+            Note::new(
+                "apply",
+                "a name with \u{1b}[31mcolour\u{1b}[0m, the password hunter2-hunter2 and \u{202e}direction",
+            ),
+        ),
+        stamped(0.3, RolloutEvent::Warning { problem: crash_loop() }),
+    ];
+    (events, Outcome { seconds: 3.0, ..Outcome::new(Exit::Interrupted) })
+}
+
+/// So many workloads, some of them ready.
+pub(super) fn many_workloads(count: usize) -> Vec<Stamped> {
+    let one = |number: usize| {
+        let name = format!("worker-{number}");
+        match number % 5 {
+            0 => rollout(2.0, &name, WAITING, progress(1, 3, 2, Some(&format!("pod {name}-6c9f5-x2k4 starting")))),
+            _ => rollout(2.0, &name, Verdict::Ready, progress(3, 3, 0, None)),
+        }
+    };
+    (0..count).map(one).collect()
+}

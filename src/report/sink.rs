@@ -1,0 +1,127 @@
+//! Standard output and standard error: the only place that writes.
+
+use std::io::{IsTerminal, Write};
+
+use anstream::AutoStream;
+use terminal_size::{Height, Width, terminal_size_of};
+
+use super::{
+    layout::{Paper, Row, typeset},
+    style::Line,
+};
+use crate::model::Redactor;
+
+/// Columns of a story that no terminal shows.
+const PIPED_STORY: usize = 120;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Out,
+    Error,
+}
+
+/// How wide a stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Columns {
+    /// As wide as its terminal is at the moment.
+    Terminal(Stream),
+    Fixed(usize),
+    /// Data for another program: nothing is cut.
+    Unlimited,
+}
+
+impl Columns {
+    /// Of a stream: `COLUMNS` where no terminal says better.
+    pub(crate) fn of(stream: Stream, terminal: bool, variable: Option<&str>) -> Self {
+        match (terminal, variable.and_then(|columns| columns.parse().ok())) {
+            (true, _) => Self::Terminal(stream),
+            (false, Some(columns)) => Self::Fixed(columns),
+            (false, None) if stream == Stream::Error => Self::Fixed(PIPED_STORY),
+            (false, None) => Self::Unlimited,
+        }
+    }
+
+    /// Columns and rows now.
+    pub(crate) fn size(self) -> (usize, usize) {
+        const USUAL: (usize, usize) = (80, 24);
+        let asked = match self {
+            Self::Terminal(Stream::Out) => terminal_size_of(std::io::stdout()),
+            Self::Terminal(Stream::Error) => terminal_size_of(std::io::stderr()),
+            Self::Fixed(columns) => return (columns, USUAL.1),
+            Self::Unlimited => return (usize::MAX, USUAL.1),
+        };
+        match asked {
+            // a terminal of no columns is one that does not know
+            Some((Width(columns), Height(rows))) if columns > 0 => (usize::from(columns), usize::from(rows)),
+            _ => USUAL,
+        }
+    }
+}
+
+/// A stream with all that decides about its looks. Once it is closed at the other end, it is quiet.
+pub(crate) struct Sink {
+    writer: Option<Box<dyn Write + Send>>,
+    pub(crate) columns: Columns,
+    pub(crate) colour: bool,
+    pub(crate) unicode: bool,
+    pub(crate) redactor: Redactor,
+}
+
+impl Sink {
+    pub(crate) fn new(writer: Box<dyn Write + Send>, columns: Columns, redactor: Redactor) -> Self {
+        Self { writer: Some(writer), columns, colour: false, unicode: true, redactor }
+    }
+
+    /// A standard stream.
+    pub(crate) fn standard(stream: Stream, columns: Columns, colour: bool, redactor: Redactor) -> Self {
+        // the stream strips what it cannot show: a guard behind our own choice
+        let choice = if colour { anstream::ColorChoice::AlwaysAnsi } else { anstream::ColorChoice::Never };
+        let writer: Box<dyn Write + Send> = match stream {
+            Stream::Out => Box::new(AutoStream::new(std::io::stdout(), choice)),
+            Stream::Error => Box::new(AutoStream::new(std::io::stderr(), choice)),
+        };
+        Self { colour, ..Self::new(writer, columns, redactor) }
+    }
+
+    pub(crate) fn paper(&self) -> Paper {
+        Paper { width: self.columns.size().0, unicode: self.unicode, redactor: self.redactor.clone() }
+    }
+
+    pub(crate) fn rows(&mut self, rows: &[Row]) {
+        let text: String = self.typeset(rows).iter().map(|line| format!("{line}\n")).collect();
+        self.write(&text);
+    }
+
+    /// The rows as painted lines.
+    pub(crate) fn typeset(&self, rows: &[Row]) -> Vec<String> {
+        typeset(rows, &self.paper()).iter().map(|line: &Line| line.paint(self.colour)).collect()
+    }
+
+    /// Text that is complete and clean.
+    pub(crate) fn write(&mut self, text: &str) {
+        let Some(writer) = &mut self.writer else { return };
+        let written = writer.write_all(text.as_bytes()).and_then(|()| writer.flush());
+        if written.is_err() {
+            // nobody reads any more (`| head`), or the disk is full: there is nobody to tell
+            self.writer = None;
+        }
+    }
+}
+
+/// What the surroundings are like: asked once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terminals {
+    pub(crate) input: bool,
+    pub(crate) out: bool,
+    pub(crate) error: bool,
+}
+
+impl Terminals {
+    pub(crate) fn look() -> Self {
+        Self {
+            input: std::io::stdin().is_terminal(),
+            out: std::io::stdout().is_terminal(),
+            error: std::io::stderr().is_terminal(),
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Recorded streams through every form, as snapshots: the looks of shipway.
+
+use std::{
+    io::Write,
+    sync::{Arc, Mutex},
+};
+
+use jiff::tz::TimeZone;
+
+use super::{
+    Reporter,
+    board::Board,
+    closing::Streams,
+    json::Json,
+    layout::{Paper, typeset},
+    plain::Plain,
+    samples,
+    sink::{Columns, Sink},
+    style::Sign,
+    words::{self, Weight},
+};
+use crate::model::{Answer, Exit, Outcome, Redactor, Stamped};
+
+/// What was written.
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic holds it").extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Written {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no panic holds it").clone()).expect("UTF-8")
+    }
+}
+
+fn redactor() -> Redactor {
+    let redactor = Redactor::default();
+    redactor.learn("hunter2-hunter2");
+    redactor
+}
+
+fn streams(columns: usize) -> (Streams, Written, Written) {
+    let (story, data) = (Written::default(), Written::default());
+    let sink = |written: &Written| Sink::new(Box::new(written.clone()), Columns::Fixed(columns), redactor());
+    (Streams { story: sink(&story), data: sink(&data) }, story, data)
+}
+
+fn plain(columns: usize, least: Weight, (events, outcome): (Vec<Stamped>, Outcome)) -> String {
+    let (streams, story, data) = streams(columns);
+    let mut reporter = Plain { streams, zone: TimeZone::UTC, least, spoken: false };
+    events.iter().for_each(|event| reporter.on(event));
+    reporter.finish(&outcome);
+    let (story, data) = (story.text(), data.text());
+    if data.is_empty() { story } else { format!("{story}--- stdout\n{data}") }
+}
+
+/// All lines that settle, and the frame after each event where it is not empty.
+fn live(columns: usize, (events, outcome): (Vec<Stamped>, Outcome)) -> String {
+    let paper = Paper { width: columns, unicode: true, redactor: redactor() };
+    let mut board = Board::new(Weight::Normal);
+    let mut shown = String::new();
+    let mut say = |text: String| shown.push_str(&(text + "\n"));
+    for event in &events {
+        for block in board.on(event) {
+            typeset(&block, &paper).iter().for_each(|line| say(line.paint(false)));
+        }
+        let frame = board.frame(&paper, 23, event.at);
+        if !frame.is_empty() {
+            say("    ┌".to_owned());
+            frame.iter().for_each(|line| say(format!("    │{}", line.paint(false))));
+        }
+    }
+    let sign = if outcome.exit == Exit::Done { Sign::None } else { Sign::Failed };
+    let last = events.last().expect("an event").at;
+    for block in board.end(last, sign).into_iter().chain(words::ending(&outcome)) {
+        typeset(&block, &paper).iter().for_each(|line| say(line.paint(false)));
+    }
+    shown
+}
+
+fn with(problems: Vec<crate::model::Problem>, answer: Answer) -> (Vec<Stamped>, Outcome) {
+    (Vec::new(), Outcome { problems, answer, ..Outcome::new(Exit::Input) })
+}
+
+fn answered(answer: Answer) -> (Vec<Stamped>, Outcome) {
+    (Vec::new(), Outcome { answer, ..Outcome::new(Exit::Done) })
+}
+
+/// Every recorded run, by name.
+fn runs() -> Vec<(&'static str, (Vec<Stamped>, Outcome))> {
+    vec![
+        ("deploy", samples::deploy()),
+        ("failure", samples::failure()),
+        ("build", samples::build_and_push()),
+        ("switch", samples::switch()),
+        ("notes", samples::notes()),
+        ("problems", with(samples::problems(), Answer::Nothing)),
+        ("plan", answered(Answer::Plan(Box::new(samples::plan())))),
+        ("status", answered(Answer::Status(Box::new(samples::status())))),
+    ]
+}
+
+#[test]
+fn plain_at_60_80_and_200_columns() {
+    for (name, run) in runs() {
+        for columns in [60, 80, 200] {
+            insta::assert_snapshot!(format!("plain-{name}-{columns}"), plain(columns, Weight::Normal, run.clone()));
+        }
+    }
+}
+
+#[test]
+fn nothing_wraps_at_any_width() {
+    for (name, run) in runs() {
+        // references to copy are never cut
+        let run = (run.0, Outcome { answer: if name == "build" { Answer::Nothing } else { run.1.answer }, ..run.1 });
+        for columns in [40, 60, 80, 100] {
+            for text in [plain(columns, Weight::Detail, run.clone())] {
+                for line in text.lines() {
+                    assert!(line.chars().count() <= columns, "{name} at {columns}: {line}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn quiet_says_what_needs_attention_and_the_end() {
+    insta::assert_snapshot!("quiet-deploy", plain(80, Weight::Attention, samples::deploy()));
+    insta::assert_snapshot!("quiet-failure", plain(80, Weight::Attention, samples::failure()));
+}
+
+#[test]
+fn verbose_says_everything() {
+    insta::assert_snapshot!("verbose-build", plain(80, Weight::Detail, samples::build_and_push()));
+    insta::assert_snapshot!("verbose-deploy", plain(80, Weight::Detail, samples::deploy()));
+}
+
+#[test]
+fn live_frames() {
+    for (name, run) in [
+        ("deploy", samples::deploy()),
+        ("failure", samples::failure()),
+        ("build", samples::build_and_push()),
+        ("switch", samples::switch()),
+    ] {
+        for columns in [60, 80, 200] {
+            if run.0.is_empty() {
+                continue;
+            }
+            insta::assert_snapshot!(format!("live-{name}-{columns}"), live(columns, run.clone()));
+        }
+    }
+}
+
+#[test]
+fn a_frame_is_no_higher_than_the_terminal() {
+    let paper = Paper { width: 80, unicode: true, redactor: redactor() };
+    let mut board = Board::new(Weight::Normal);
+    for event in samples::many_workloads(40) {
+        board.on(&event);
+    }
+    let frame = board.frame(&paper, 12, samples::at(9.0));
+    let frame: Vec<String> = frame.iter().map(|line| line.paint(false)).collect();
+    assert!(frame.len() <= 12, "{}", frame.len());
+    insta::assert_snapshot!("live-many", frame.join("\n"));
+}
+
+fn json((events, outcome): (Vec<Stamped>, Outcome)) -> String {
+    let (streams, story, data) = streams(80);
+    let mut reporter = Json { streams, now: samples::at(0.0) };
+    events.iter().for_each(|event| reporter.on(event));
+    reporter.finish(&outcome);
+    assert_eq!(story.text(), "", "the story is on stdout too");
+    data.text()
+}
+
+#[test]
+fn json_is_one_event_a_line_and_the_outcome_last() {
+    for (name, run) in runs() {
+        let text = json(run);
+        let lines: Vec<serde_json::Value> =
+            text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+        let last = lines.last().expect("an outcome");
+        assert_eq!(last["event"], "outcome", "{name}");
+        for line in &lines {
+            assert_eq!(line["v"], 1, "{name}: {line}");
+            assert!(line["at"].is_string() && line["event"].is_string(), "{name}: {line}");
+        }
+    }
+    insta::assert_snapshot!("json-deploy", json(samples::deploy()));
+    insta::assert_snapshot!("json-failure", json(samples::failure()));
+}
+
+#[test]
+fn settings_are_one_object() {
+    let answer = Answer::Data { json: serde_json::json!({"v": 1, "settings": {}}), text: "app demo".into() };
+    assert_eq!(json(answered(answer)), "{\"v\":1,\"settings\":{}}\n");
+}
+
+#[test]
+fn secrets_appear_in_no_form() {
+    for text in [plain(80, Weight::Detail, samples::notes()), live(80, samples::notes()), json(samples::notes())] {
+        assert!(text.contains("***"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    assert!(!live(80, samples::notes()).contains('\u{1b}'));
+}
+
+#[test]
+fn colour_stands_beside_signs() {
+    let (mut streams, story, _) = streams(80);
+    streams.story.colour = true;
+    let mut reporter = Plain { streams, zone: TimeZone::UTC, least: Weight::Normal, spoken: false };
+    let (events, outcome) = samples::failure();
+    events.iter().for_each(|event| reporter.on(event));
+    reporter.finish(&outcome);
+    insta::assert_snapshot!("colour-failure", story.text().replace('\u{1b}', "ESC"));
+}
+
+#[test]
+fn manifests_are_written_as_they_are() {
+    let (streams, story, data) = streams(20);
+    let mut reporter = Plain { streams, zone: TimeZone::UTC, least: Weight::Normal, spoken: false };
+    let text = "apiVersion: v1\nkind: ConfigMap # hunter2-hunter2 is what the user wrote\n";
+    reporter.finish(&Outcome { answer: Answer::Text(text.into()), ..Outcome::new(Exit::Done) });
+    assert_eq!((story.text(), data.text()), (String::new(), text.to_owned()));
+}
+
+#[test]
+fn a_closed_stream_is_quiet() {
+    struct Closed;
+    impl Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut sink = Sink::new(Box::new(Closed), Columns::Fixed(80), redactor());
+    sink.write("one");
+    sink.write("two");
+}

@@ -1,0 +1,62 @@
+//! The last lines of a run, and its answer.
+
+use super::{counts, plan, problem, status};
+use crate::{
+    model::{Answer, Exit, Outcome},
+    report::{
+        layout::{Cell, Row},
+        style::{Line, Meaning},
+    },
+};
+
+/// Findings, root cause first, then what is true now.
+pub(crate) fn ending(outcome: &Outcome) -> Vec<Vec<Row>> {
+    let good = matches!(outcome.exit, Exit::Done | Exit::Changes);
+    let meaning = if good { Meaning::Attention } else { Meaning::Failed };
+    let mut blocks: Vec<Vec<Row>> = outcome.problems.iter().map(|found| problem::problem(found, meaning)).collect();
+    let last = if good {
+        outcome.truth.as_ref().map(|truth| Row::text(Line::new().strong(truth)))
+    } else {
+        Some(failure(outcome))
+    };
+    blocks.extend(last.map(|row| vec![row]));
+    blocks
+}
+
+/// `failed (exit 6) after 19 s · the old version still serves: 3/3 pods run team/demo@9c1f0d2e`
+fn failure(outcome: &Outcome) -> Row {
+    let word = match outcome.exit {
+        Exit::TimedOut => "timed out",
+        Exit::Superseded => "superseded",
+        Exit::Interrupted => "interrupted",
+        _ => "failed",
+    };
+    let after =
+        if outcome.seconds < 1.0 { String::new() } else { format!(" after {}", counts::whole(outcome.seconds)) };
+    let line = Line::new().failed(word).plain(format!(" (exit {}){after}", outcome.exit.code()));
+    match &outcome.truth {
+        Some(truth) => Row::new([Cell::keep(line.dim(" ·")).gap(1), Cell::wrap(Line::new().strong(truth))]),
+        None => Row::text(line),
+    }
+}
+
+/// An answer as a person reads it.
+pub(crate) enum Shown {
+    Nothing,
+    /// Written as it is.
+    Raw(String),
+    Rows(Vec<Row>),
+}
+
+pub(crate) fn answer(answer: &Answer) -> Shown {
+    let lines = |lines: Vec<String>| Shown::Raw(lines.iter().map(|line| format!("{line}\n")).collect());
+    match answer {
+        Answer::Nothing => Shown::Nothing,
+        Answer::Text(text) | Answer::Data { text, .. } => Shown::Raw(text.clone()),
+        // whole references: they are there to be copied and piped
+        Answer::Pushed(images) => lines(images.iter().map(|image| image.reference.to_string()).collect()),
+        Answer::Built(references) => lines(references.iter().map(ToString::to_string).collect()),
+        Answer::Plan(plan) => Shown::Rows(plan::rows(plan)),
+        Answer::Status(status) => Shown::Rows(status::rows(status)),
+    }
+}
