@@ -171,6 +171,19 @@ impl CleanRow {
         self.indent + (0..before).map(|column| widths[column] + self.cells[column].gap).sum::<usize>()
     }
 
+    /// The columns it needs with names in full.
+    fn least_width(&self, widths: &[usize]) -> usize {
+        let Some((last, before)) = self.cells.split_last() else { return 0 };
+        let offset = self.offset(widths);
+        let natural = widest_paragraph(&last.glyphs);
+        match last.fit {
+            Fit::Keep => offset + natural,
+            Fit::Cut => offset + natural.min(SHORTEST_CUT),
+            Fit::Wrap => offset + natural.min(NARROWEST_WRAP),
+            Fit::Below | Fit::Optional => offset - before.last().map_or(0, |cell| cell.gap),
+        }
+    }
+
     fn lines(&self, widths: &[usize], width: usize) -> Vec<Line> {
         let Some((last, before)) = self.cells.split_last() else { return vec![Line::new()] };
         let mut start: Vec<Glyph> = spaces(self.indent);
@@ -235,26 +248,13 @@ fn column_widths(rows: &[&CleanRow], width: usize) -> Vec<usize> {
         }
     }
     loop {
-        let overflows = rows.iter().any(|row| row.offset(&widths) + wanted(row) > width);
+        let overflows = rows.iter().any(|row| row.least_width(&widths) > width);
         let widest = (0..columns).filter(|c| cuttable[*c] && widths[*c] > SHORTEST_CUT).max_by_key(|c| widths[*c]);
         match widest {
             Some(column) if overflows => widths[column] -= 1,
             _ => return widths,
         }
     }
-}
-
-/// The columns a row's last cell asks for.
-fn wanted(row: &CleanRow) -> usize {
-    row.cells.last().map_or(0, |cell| {
-        let natural = widest_paragraph(&cell.glyphs);
-        match cell.fit {
-            Fit::Keep => natural,
-            Fit::Cut => natural.min(SHORTEST_CUT),
-            Fit::Wrap => natural.min(NARROWEST_WRAP),
-            Fit::Below | Fit::Optional => 0,
-        }
-    })
 }
 
 /// Without secrets and control characters; line ends stay only where the cell may have several lines.
