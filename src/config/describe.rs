@@ -6,8 +6,8 @@ use crate::model::{Origin, Sourced, Target};
 
 use super::Settings;
 
-/// The answer as JSON, and as aligned lines. Without a target what was asked for stands in its place. No value is a secret.
-pub(crate) fn describe(settings: &Settings, target: Option<&Target>) -> (Value, String) {
+/// The answer as JSON, and as aligned lines. No value is a secret.
+pub(crate) fn describe(settings: &Settings, target: &Target) -> (Value, String) {
     let rows = rows(settings, target);
     let width = |column: fn(&Row) -> usize| rows.iter().map(column).filter(|width| *width <= 48).max().unwrap_or(0);
     let (names, values) = (width(|row| row.name.len()), width(|row| row.text().chars().count()));
@@ -57,26 +57,23 @@ fn short(value: &Value) -> String {
     }
 }
 
-fn rows(settings: &Settings, target: Option<&Target>) -> Vec<Row> {
-    let decided =
-        |of: fn(&Target) -> Sourced<String>, asked: &Option<Sourced<String>>| target.map(of).or_else(|| asked.clone());
-    let environment = decided(|target| target.environment.clone(), &settings.environment);
-    let of_environment = environment.as_ref().and_then(|name| settings.environment_named(&name.value)?.context.clone());
+fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
+    let of_environment = || settings.environment_named(&target.environment.value)?.context.clone();
     let rule = |value: Option<String>, rule: &str| value.map(|value| Sourced::new(value, Origin::Rule(rule.into())));
     let ci = rule(settings.ci.map(str::to_owned), "the CI system's variables");
     let deploy = &settings.deploy;
     vec![
         Row::new("app", Some(settings.app.clone())),
-        Row::new("environment", environment),
-        Row::new("namespace", decided(|target| target.namespace.clone(), &settings.namespace)),
+        Row::new("environment", Some(target.environment.clone())),
+        Row::new("namespace", Some(target.namespace.clone())),
         Row::new("branch", settings.branch.clone()),
         Row::new("commit", settings.commit.clone()),
         Row::new("head", rule(settings.head.clone(), "the pull request's head")),
         Row::new("git_tag", settings.git_tag.clone()),
-        Row::new("tag", Some(target.map_or_else(|| settings.tag.clone(), |target| target.tag.clone()))),
+        Row::new("tag", Some(target.tag.clone())),
         Row::new("run_url", settings.run_url.clone()),
         Row::new("ci", ci),
-        Row::new("context", settings.context.clone().or(of_environment)),
+        Row::new("context", settings.context.clone().or_else(of_environment)),
         Row::new("server", settings.server.clone()),
         Row::new("user", settings.user.clone()),
         images(settings),

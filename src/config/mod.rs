@@ -1,6 +1,7 @@
 //! What is configured: flags, variables, shipway.yaml and defaults, in this order, each value with its origin.
 
 mod describe;
+mod document;
 mod error;
 mod file;
 mod names;
@@ -15,7 +16,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use names::dns_label;
 pub(crate) use resolve::{asked_commit, resolve};
 pub(crate) use schema::schema;
-pub(crate) use settings::{Allow, DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings};
+pub(crate) use settings::{DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings};
 
 /// The name that is looked for in the repository's root.
 pub(crate) const FILE_NAME: &str = "shipway.yaml";

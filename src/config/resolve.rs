@@ -4,21 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::{
-    model::{BlueGreen, Facts, FieldPath, Origin, PathStep, Platform, Reference, SourceText, Sourced, Variables},
-    yaml,
+use crate::model::{
+    Allow, BlueGreen, Facts, FieldPath, Origin, PathStep, Platform, Reference, SourceText, Sourced, Variables,
 };
 
 use super::{
-    Allow, ConfigError, DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings,
+    ConfigError, DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings,
+    document::Document,
     file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, ImageFile, Length},
     names::{dns_label, is_dns_label, of_remote},
-    schema::{self, Fault, FaultKind},
 };
 
 const DEFAULT_TAG: &str = "{branch}-{sha8}";
 const DEFAULT_MANIFESTS: &str = "kubernetes";
-pub(crate) const PRODUCTION: &str = "production";
+pub(super) const PRODUCTION: &str = "production";
 
 /// The commit that is asked for, to be handed to `source::read`.
 pub(crate) fn asked_commit(flags: &Flags, variables: &Variables) -> Option<Sourced<String>> {
@@ -73,91 +72,6 @@ pub(crate) fn resolve(
         allow_dirty: flags.allow_dirty,
         allow_older: flags.allow_older,
     })
-}
-
-/// The file's one document, checked against the schema.
-struct Document<'f> {
-    text: Option<&'f SourceText>,
-    number: usize,
-    value: Value,
-}
-
-impl<'f> Document<'f> {
-    fn read(text: Option<&'f SourceText>) -> Result<Self, ConfigError> {
-        let empty = || Value::Object(serde_json::Map::new());
-        let Some(source) = text else {
-            return Ok(Self { text, number: 0, value: empty() });
-        };
-        let read = yaml::documents(source)?;
-        if let Some(duplicate) = read.warnings.into_iter().next() {
-            return Err(ConfigError::Duplicate(duplicate));
-        }
-        let mut documents = read.documents.into_iter();
-        let first = documents.next();
-        if let Some(second) = documents.next() {
-            let place = yaml::nearest(source, second.at.document, &FieldPath::default());
-            return Err(ConfigError::SeveralDocuments { place });
-        }
-        let document = match first {
-            Some(first) => Self { text, number: first.at.document, value: first.value },
-            None => Self { text, number: 0, value: empty() },
-        };
-        schema::check(&document.value).map_err(|fault| document.told(fault))?;
-        Ok(document)
-    }
-
-    fn place(&self, path: &FieldPath) -> Option<crate::model::Place> {
-        yaml::nearest(self.text?, self.number, path)
-    }
-
-    fn origin(&self, path: &FieldPath) -> Origin {
-        self.place(path).map_or(Origin::Default, Origin::File)
-    }
-
-    fn sourced<T>(&self, path: &str, value: Option<T>) -> Option<Sourced<T>> {
-        value.map(|value| Sourced::new(value, self.origin(&FieldPath::parse(path))))
-    }
-
-    fn wrong(&self, path: &FieldPath, wrong: impl Into<String>, hint: Option<String>) -> ConfigError {
-        ConfigError::Value { path: path.to_string(), wrong: wrong.into(), hint, place: self.place(path) }
-    }
-
-    fn told(&self, fault: Fault) -> ConfigError {
-        let Fault { path, kind } = fault;
-        let place = self.place(&path);
-        let shown = path.to_string();
-        match kind {
-            FaultKind::UnknownKey { nearest, known } => ConfigError::UnknownKey { path: shown, nearest, known, place },
-            FaultKind::NotSupported => ConfigError::NotSupported { path: shown, place },
-            FaultKind::MissingKey(key) => self.wrong(&path, format!("needs `{key}`"), None),
-            FaultKind::Count(count) => self.wrong(&path, format!("must have {count} entries"), None),
-            FaultKind::Type { wanted, .. } if shown.is_empty() => {
-                let file = self.text.map_or("shipway.yaml", |text| &text.name);
-                ConfigError::Value { path: file.to_owned(), wrong: wanted, hint: None, place }
-            }
-            FaultKind::Type { wanted, found } => {
-                let scalar = matches!(found, Value::Number(_) | Value::Bool(_));
-                let hint = (wanted.contains("a text") && scalar).then(|| "quote it".to_owned());
-                self.wrong(&path, wanted, hint)
-            }
-        }
-    }
-
-    /// `latest` names environments: a slip there would be silent.
-    fn known_environments(&self, named: &[String], known: &[EnvironmentSettings]) -> Result<(), ConfigError> {
-        let mut names: Vec<&str> = known.iter().map(|environment| environment.name.value.as_str()).collect();
-        if names.is_empty() {
-            names = vec![PRODUCTION, "qa"];
-        }
-        match named.iter().enumerate().find(|(_, name)| !names.contains(&name.as_str())) {
-            None => Ok(()),
-            Some((index, name)) => Err(self.wrong(
-                &FieldPath::default().key("latest").index(index),
-                format!("names no environment: `{name}`"),
-                Some(format!("there are {}", names.join(", "))),
-            )),
-        }
-    }
 }
 
 /// A flag, else a variable.

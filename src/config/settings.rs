@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{BlueGreen, ConnectionOptions, Origin, Platform, Repository, Rules, Sourced, Variables};
+use crate::model::{Allow, BlueGreen, ConnectionOptions, Origin, Platform, Repository, Rules, Sourced, Variables};
 
 /// What was typed. None and false are what was not.
 #[derive(Clone, Debug, Default)]
@@ -60,14 +60,6 @@ pub(crate) struct EnvironmentSettings {
     pub context: Option<Sourced<String>>,
     /// True where a person must agree.
     pub confirm: bool,
-}
-
-/// What beyond the target's namespace the manifests may touch.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Allow {
-    pub namespaces: Vec<String>,
-    /// `Kind.group` or `Kind.group/name`
-    pub cluster_scoped: Vec<String>,
 }
 
 /// Lengths are seconds.

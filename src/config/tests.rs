@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{CiFacts, Commit, Explain as _, Facts, Origin, PullRequest, SourceText, Sourced, Variables};
+use crate::model::{CiFacts, Commit, Explain as _, Facts, Origin, PullRequest, SourceText, Sourced, Target, Variables};
 
 fn text(content: &str) -> SourceText {
     SourceText { name: "shipway.yaml".into(), text: content.into() }
@@ -170,7 +170,19 @@ fn what_was_typed_is_checked_too() {
 #[test]
 fn every_value_is_described_with_its_origin() {
     let settings = settings("app: shop\nimages: [{name: team/shop, args: {TOKEN: s3cr3t-value}}]\n");
-    let (json, text) = describe(&settings, None);
+    let target = Target {
+        app: "shop".into(),
+        environment: Sourced::new("qa".into(), Origin::Rule("branch x".into())),
+        namespace: Sourced::new("shop-qa".into(), Origin::Default),
+        branch: settings.branch.clone(),
+        git_tag: None,
+        commit: None,
+        tag: Sourced::new("x-fc598063".into(), Origin::Default),
+        run_url: None,
+        user: None,
+        confirm: false,
+    };
+    let (json, text) = describe(&settings, &target);
     assert_eq!(json["v"], 1);
     assert_eq!(json["settings"]["app"], serde_json::json!({"value": "shop", "origin": "shipway.yaml:1:1"}));
     assert_eq!(json["settings"]["branch"]["origin"], "git HEAD");

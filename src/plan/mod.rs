@@ -1,1 +1,22 @@
-//! Decides: which target, whether to go on, what changes, whether to switch.
+//! Decisions, without a clock or a network: where a release goes, whether it may, what it changes, which colour serves.
+
+mod admit;
+mod changes;
+mod diff;
+mod environment;
+mod error;
+mod owner;
+mod slug;
+mod switch;
+mod tag;
+mod target;
+
+pub(crate) use admit::{admit, order};
+pub(crate) use changes::changes;
+pub(crate) use error::PlanError;
+pub(crate) use switch::{Decision, Readiness, Wish, switch};
+pub(crate) use target::{notes, target};
+
+/// The environment that is guarded even where no file says so.
+const PRODUCTION: &str = "production";
+const QA: &str = "qa";
