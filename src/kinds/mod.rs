@@ -121,3 +121,183 @@ pub(crate) fn images(object: &Value) -> Vec<Reference> {
 pub(crate) fn is_plain(group: &str, kind: &str) -> bool {
     plain::KINDS.iter().any(|known| known.kind == kind && known.group == group)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::{BTreeSet, HashMap},
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    use super::*;
+    use crate::{
+        model::{Applied, Question, Reply, Rules, SourceText, Verdict},
+        yaml,
+    };
+
+    const RULES: Rules = Rules { timeout: 600.0, max_time: 3600.0, settle: 5.0, restarts: 2 };
+
+    /// `# key: value` lines at a fixture's head.
+    struct Header(HashMap<String, String>);
+
+    impl Header {
+        fn read(text: &str) -> Self {
+            let lines = text.lines().map_while(|line| line.strip_prefix("# "));
+            Self(lines.filter_map(|line| line.split_once(": ")).map(|(k, v)| (k.to_owned(), v.to_owned())).collect())
+        }
+
+        fn get(&self, key: &str) -> Option<&str> {
+            self.0.get(key).map(String::as_str)
+        }
+    }
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/kinds")
+    }
+
+    fn fixtures() -> Vec<PathBuf> {
+        let folders = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<PathBuf> =
+            folders.flat_map(|folder| fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        files
+    }
+
+    fn applied(live: &Value) -> Applied {
+        let id = read::id(live);
+        Applied {
+            resource: find(&id.group, &id.kind).unwrap().resource(),
+            id,
+            uid: read::uid(live).to_owned(),
+            generation: read::number(live, &["metadata", "generation"]).unwrap_or(0),
+            resource_version: String::new(),
+            hash: String::new(),
+            ours: None,
+            at: None,
+        }
+    }
+
+    fn replies(header: &Header, objects: &[Value]) -> HashMap<Question, Reply> {
+        let reply = match header.get("reply") {
+            None => return HashMap::new(),
+            Some("missing") => Reply::ImageMissing,
+            Some("found") => Reply::ImageFound,
+            Some("denied") => Reply::ImageDenied,
+            Some("unknown") => Reply::ImageUnknown("no answer".to_owned()),
+            Some(other) => panic!("unknown reply {other}"),
+        };
+        let images = objects.iter().flat_map(images);
+        images.map(|image| (Question::ImageExists(image), reply.clone())).collect()
+    }
+
+    /// What the fixture says against what its judge says; empty where both agree.
+    fn difference(path: &Path) -> String {
+        let text = fs::read_to_string(path).unwrap();
+        let header = Header::read(&text);
+        let source = SourceText { name: "fixture".into(), text: text.as_str().into() };
+        let read = yaml::documents(&source).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let objects: Vec<Value> = read.documents.into_iter().map(|document| document.value).collect();
+        let (events, others): (Vec<&Value>, Vec<&Value>) =
+            objects.iter().skip(1).partition(|object| read::is_kind(object, "Event"));
+        let live = &objects[0];
+        let judgement = judge(&Observation {
+            live: Some(live),
+            applied: &applied(live),
+            body: live,
+            images: &[],
+            children: &others,
+            events: &events,
+            replies: &replies(&header, &objects),
+            rules: &RULES,
+            baseline: &Baseline::new(),
+            backed: header.get("backed").is_some(),
+            closing: false,
+            saved: false,
+        });
+        let said = match &judgement.verdict {
+            Verdict::Suspect { .. } => "suspect",
+            verdict => verdict.word(),
+        };
+        let stem = path.file_stem().unwrap().to_string_lossy();
+        let problem = judgement.verdict.problem();
+        let mut wrong = Vec::new();
+        if !stem.starts_with(&format!("{said}-")) {
+            wrong.push(format!("is {said}: {:?}", judgement.verdict));
+        }
+        let code = problem.map(|problem| problem.code);
+        if code != header.get("code") {
+            wrong.push(format!("code {code:?}"));
+        }
+        if let Some(part) = header.get("text")
+            && !problem.is_some_and(|problem| problem.text.contains(part))
+        {
+            wrong.push(format!("text {:?}", problem.map(|problem| &problem.text)));
+        }
+        if let Some(count) = header.get("count")
+            && problem.map(|problem| problem.count.to_string()).as_deref() != Some(count)
+        {
+            wrong.push(format!("count {:?}", problem.map(|problem| problem.count)));
+        }
+        let warning = judgement.warnings.first().map(|warning| warning.code);
+        if warning != header.get("warning") {
+            wrong.push(format!("warning {warning:?}"));
+        }
+        if wrong.is_empty() { String::new() } else { format!("{stem}: {}\n", wrong.join("; ")) }
+    }
+
+    #[test]
+    fn judges_say_what_the_fixtures_are_named() {
+        let files = fixtures();
+        assert!(files.len() > 50, "only {} fixtures", files.len());
+        let wrong: String = files.iter().map(|path| difference(path)).collect();
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+
+    #[test]
+    fn every_fixture_folder_is_of_a_judged_kind() {
+        let snake = |kind: &str| {
+            let mut name = String::new();
+            for c in kind.chars() {
+                if c.is_uppercase() && !name.is_empty() {
+                    name.push('_');
+                }
+                name.extend(c.to_lowercase());
+            }
+            name
+        };
+        let known: BTreeSet<String> = JUDGED.iter().map(|kind| snake(kind.kind)).collect();
+        for folder in fs::read_dir(folder()).unwrap() {
+            let name = folder.unwrap().file_name().to_string_lossy().into_owned();
+            assert!(known.contains(&name), "{name} is no judged kind");
+        }
+    }
+
+    #[test]
+    fn kinds_are_listed_once_and_their_children_are_known() {
+        let all: Vec<&Kind> = JUDGED.iter().copied().chain(plain::KINDS).collect();
+        let names: BTreeSet<(&str, &str)> = all.iter().map(|kind| (kind.group, kind.kind)).collect();
+        assert_eq!(names.len(), all.len());
+        for kind in all {
+            for (group, child) in kind.children {
+                assert!(find(group, child).is_some(), "{} has the child {group}/{child}", kind.kind);
+            }
+        }
+    }
+
+    #[test]
+    fn resources_have_the_path_of_the_api() {
+        for (group, kind, api_version, plural, namespaced) in [
+            ("apps", "Deployment", "apps/v1", "deployments", true),
+            ("", "Endpoints", "v1", "endpoints", true),
+            ("", "Namespace", "v1", "namespaces", false),
+            ("networking.k8s.io", "NetworkPolicy", "networking.k8s.io/v1", "networkpolicies", true),
+            ("autoscaling", "HorizontalPodAutoscaler", "autoscaling/v2", "horizontalpodautoscalers", true),
+        ] {
+            let resource = find(group, kind).unwrap().resource();
+            assert_eq!(resource.api_version(), api_version);
+            assert_eq!((resource.plural.as_str(), resource.namespaced), (plural, namespaced));
+        }
+        assert!(find("example.com", "Deployment").is_none());
+    }
+}

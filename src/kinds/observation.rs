@@ -32,6 +32,8 @@ pub(crate) struct Observation<'o> {
     pub backed: bool,
     /// True at the end of a rollout that did not hold: whatever explains it is gathered.
     pub closing: bool,
+    /// True for objects as somebody saved them: nothing more will be seen, and pods may be left out.
+    pub saved: bool,
 }
 
 impl Observation<'_> {

@@ -14,6 +14,9 @@ use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Question, Reply,
 /// Lines of a container's log that stand as evidence.
 const LOG_LINES: usize = 25;
 
+/// Seconds for pods to be seen that their controller reports.
+const UNSEEN: f64 = 5.0;
+
 /// A workload as its controller reports it, and the pods of its newest revision.
 pub(super) struct Workload<'o, 's> {
     pub o: &'s Observation<'o>,
@@ -46,6 +49,11 @@ impl<'o, 's> Workload<'o, 's> {
         // the controller and the pods are seen by different watches: the slower one decides
         let ready = if self.pods.is_empty() { self.available } else { ready.min(self.wanted) };
         let progress = Progress { wanted: self.wanted, ready, old: self.old, awaiting: None };
+        if self.complete && alive.is_empty() && self.wanted > 0 && !self.o.saved {
+            let progress = Progress { awaiting: Some("its pods to be seen".to_owned()), ..progress };
+            let waiting = Judgement::new(Verdict::Waiting { problem: None });
+            return Judgement { progress, patience: Some(UNSEEN), ..waiting };
+        }
         if self.complete && ready >= self.wanted {
             return Judgement { progress, pods: uids(&alive), ..Judgement::ready() };
         }

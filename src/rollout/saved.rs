@@ -86,6 +86,7 @@ fn status(watched: &Watched, all: &[Watched], view: &View, replies: &HashMap<Que
         // without slices nothing is known of endpoints
         backed: !children.is_empty() && is_backed(watched, all),
         closing: false,
+        saved: true,
     });
     let pods = children.iter().copied().filter(|child| read::is_kind(child, "Pod") && kinds::is_alive(child));
     WorkloadStatus {

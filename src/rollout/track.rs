@@ -103,6 +103,7 @@ impl Track {
             baseline,
             backed: self.backed,
             closing: around.closing,
+            saved: false,
         });
         let pods = || judgement.pods.iter().filter_map(|uid| around.view.by_uid(uid));
         let further = advance(&mut self.reached, pods());
