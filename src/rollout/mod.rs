@@ -13,3 +13,619 @@ pub(crate) use conclusion::{Conclusion, Proof};
 pub(crate) use reducer::{Effect, Input, Rollout};
 pub(crate) use saved::judge_saved;
 pub(crate) use traffic::{Endpoints, TrafficReady, endpoints, traffic_ready};
+
+#[cfg(test)]
+mod tests {
+    use jiff::{SignedDuration, Timestamp};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::{
+        Applied, Exit, Image, ObjectId, Question, Reply, Resource, RolloutEvent, Rules, Seen, Selection, Verdict,
+        Watched,
+    };
+
+    const RULES: Rules = Rules { timeout: 600.0, max_time: 3600.0, settle: 5.0, restarts: 2 };
+    const START: &str = "2026-05-04T12:00:00Z";
+
+    fn digest(c: char) -> String {
+        format!("sha256:{}", c.to_string().repeat(64))
+    }
+
+    fn image() -> Image {
+        let reference = format!("registry.example.com/team/web:v2@{}", digest('b')).parse().unwrap();
+        Image { reference, platforms: Vec::new() }
+    }
+
+    fn watched(api_version: &str, kind: &str, name: &str, spec: Value) -> Watched {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let plural = format!("{}s", kind.to_lowercase());
+        let namespace = Some("demo".to_owned());
+        let id = ObjectId { group: group.into(), kind: kind.into(), namespace, name: name.into() };
+        let applied = Applied {
+            id,
+            resource: Resource {
+                group: group.into(),
+                version: version.into(),
+                kind: kind.into(),
+                plural,
+                namespaced: true,
+            },
+            uid: format!("{name}-uid"),
+            generation: 2,
+            resource_version: "100".into(),
+            hash: String::new(),
+            ours: None,
+            at: Some(START.into()),
+        };
+        let body = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "demo"}, "spec": spec});
+        Watched { applied, body, changed: true, images: vec![image()] }
+    }
+
+    fn deployment(name: &str, replicas: usize) -> Watched {
+        let container = json!({"name": "web", "image": image().reference.to_string()});
+        let template = json!({"metadata": {"labels": {"app": name}}, "spec": {"containers": [container]}});
+        watched("apps/v1", "Deployment", name, json!({"replicas": replicas, "template": template}))
+    }
+
+    /// A Deployment as its controller has written it: `[observed generation, replicas, updated, available]`.
+    fn live(watched: &Watched, [observed, replicas, updated, available]: [u64; 4]) -> Value {
+        let mut body = watched.body.clone();
+        body["metadata"]["uid"] = json!(watched.applied.uid);
+        body["metadata"]["generation"] = json!(2);
+        body["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": "2"});
+        body["status"] = json!({"observedGeneration": observed, "replicas": replicas, "updatedReplicas": updated, "availableReplicas": available});
+        body
+    }
+
+    fn owned(kind: &str, name: &str, owner: &str) -> Value {
+        let api_version = if kind == "Pod" { "v1" } else { "apps/v1" };
+        let owner = json!({"controller": true, "uid": format!("{owner}-uid")});
+        let metadata = json!({"name": name, "namespace": "demo", "uid": format!("{name}-uid"), "creationTimestamp": "2026-05-04T12:00:01Z", "ownerReferences": [owner]});
+        json!({"apiVersion": api_version, "kind": kind, "metadata": metadata})
+    }
+
+    fn replica_set(name: &str, owner: &str, revision: &str) -> Value {
+        let mut set = owned("ReplicaSet", name, owner);
+        set["metadata"]["annotations"] = json!({"deployment.kubernetes.io/revision": revision});
+        set
+    }
+
+    fn pod(name: &str, owner: &str, state: Value, restarts: u32) -> Value {
+        let mut pod = owned("Pod", name, owner);
+        let ready = state.get("running").is_some();
+        let last = if restarts > 0 { json!({"terminated": {"exitCode": 3, "reason": "Error"}}) } else { json!({}) };
+        pod["spec"] =
+            json!({"restartPolicy": "Always", "containers": [{"name": "web", "image": image().reference.to_string()}]});
+        let container = json!({"name": "web", "ready": ready, "restartCount": restarts, "state": state, "lastState": last, "imageID": format!("registry.example.com/team/web@{}", digest('b'))});
+        let conditions = json!([{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": if ready {"True"} else {"False"}}]);
+        pod["status"] = json!({"phase": "Running", "conditions": conditions, "containerStatuses": [container]});
+        pod
+    }
+
+    fn running() -> Value {
+        json!({"running": {}})
+    }
+
+    fn starting() -> Value {
+        json!({"waiting": {"reason": "ContainerCreating"}})
+    }
+
+    fn backing_off() -> Value {
+        json!({"waiting": {"reason": "CrashLoopBackOff"}})
+    }
+
+    fn no_image() -> Value {
+        json!({"waiting": {"reason": "ErrImagePull", "message": "rpc error: code = NotFound desc = failed to resolve: not found"}})
+    }
+
+    /// A rollout with its own clock, and all that it did.
+    struct Story {
+        rollout: Rollout,
+        now: Timestamp,
+        asked: Vec<Question>,
+        said: Vec<RolloutEvent>,
+        end: Option<Conclusion>,
+        wake: Option<Timestamp>,
+    }
+
+    impl Story {
+        fn of(watched: Vec<Watched>, seen: &[Value]) -> Self {
+            let now: Timestamp = START.parse().unwrap();
+            let mut story = Self {
+                rollout: Rollout::new("demo", watched, RULES, now),
+                now,
+                asked: Vec::new(),
+                said: Vec::new(),
+                end: None,
+                wake: None,
+            };
+            story.input(Input::Tick);
+            for selection in story.rollout.selections() {
+                let of = |object: &&Value| story_kind(&selection, object);
+                let objects = seen.iter().filter(of).cloned().collect();
+                story.input(Input::Seen(Seen::Listed { selection, objects }));
+            }
+            story
+        }
+
+        fn input(&mut self, input: Input) {
+            for effect in self.rollout.step(self.now, input) {
+                match effect {
+                    Effect::Say(event) => self.said.push(event),
+                    Effect::Ask(question) => self.asked.push(question),
+                    Effect::WakeAt(moment) => {
+                        assert!(moment > self.now, "wakes in the past");
+                        self.wake = Some(moment);
+                    }
+                    Effect::Settled(end) => self.end = Some(*end),
+                }
+            }
+        }
+
+        fn selection(&self, object: &Value) -> Selection {
+            self.rollout
+                .selections()
+                .into_iter()
+                .find(|selection| story_kind(selection, &object))
+                .expect("a watched kind")
+        }
+
+        fn see(&mut self, object: Value) {
+            let selection = self.selection(&object);
+            self.input(Input::Seen(Seen::Changed { selection, object }));
+        }
+
+        fn lose(&mut self, object: Value) {
+            let selection = self.selection(&object);
+            self.input(Input::Seen(Seen::Deleted { selection, object }));
+        }
+
+        /// Lets time pass as the rollout asked to be woken.
+        fn pass(&mut self, seconds: f64) {
+            let end = self.now + SignedDuration::from_secs_f64(seconds);
+            while let Some(wake) = self.wake.filter(|wake| *wake <= end && self.end.is_none()) {
+                self.now = wake;
+                self.wake = None;
+                self.input(Input::Tick);
+            }
+            self.now = end;
+        }
+
+        fn answer(&mut self, reply: Reply) {
+            for question in std::mem::take(&mut self.asked) {
+                self.input(Input::Replied(question, reply.clone()));
+            }
+        }
+
+        fn end(&self) -> &Conclusion {
+            self.end.as_ref().expect("an end")
+        }
+
+        /// Code, exit and text of the first finding.
+        fn finding(&self) -> (&str, Exit, &str) {
+            let problem = self.end().problems.first().expect("a finding");
+            (problem.code, problem.exit, &problem.text)
+        }
+    }
+
+    fn story_kind(selection: &Selection, object: &&Value) -> bool {
+        let kind = object["kind"].as_str().unwrap_or_default();
+        let warning = selection.fields.as_deref().is_none_or(|fields| fields == "type=Warning");
+        selection.resource.kind == kind && warning
+    }
+
+    #[test]
+    fn a_rollout_succeeds_when_all_pods_are_ready_and_stay_so() {
+        let web = deployment("web", 2);
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [1, 2, 2, 2])]);
+        assert!(story.end.is_none(), "the status is of before");
+        story.see(replica_set("web-new", "web", "2"));
+        story.see(live(&web, [2, 2, 2, 0]));
+        story.see(pod("web-1", "web-new", starting(), 0));
+        story.see(pod("web-2", "web-new", running(), 0));
+        story.see(pod("web-1", "web-new", running(), 0));
+        story.see(live(&web, [2, 2, 2, 2]));
+        assert!(story.said.iter().any(|event| matches!(event, RolloutEvent::Settling { .. })));
+        story.pass(4.9);
+        assert!(story.end.is_none(), "still settling");
+        story.pass(0.2);
+        assert_eq!(story.end().problems, []);
+        assert_eq!(story.end().states[0].1, Verdict::Ready);
+        let proof = &story.end().proof[0];
+        assert_eq!((proof.proven, proof.pods), (2, 2));
+    }
+
+    #[test]
+    fn the_old_status_is_never_taken_for_the_new_one() {
+        let web = deployment("web", 1);
+        let seen =
+            [live(&web, [1, 1, 1, 1]), replica_set("web-old", "web", "1"), pod("web-0", "web-old", running(), 0)];
+        let mut story = Story::of(vec![web], &seen);
+        story.pass(60.0);
+        assert!(story.end.is_none());
+        assert!(story.said.iter().any(|event| matches!(event, RolloutEvent::Waiting { .. })), "reminds each 30 s");
+    }
+
+    #[test]
+    fn a_crash_loop_is_told_with_the_last_log() {
+        let web = deployment("web", 1);
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2")]);
+        story.see(pod("web-1", "web-new", backing_off(), 1));
+        assert!(story.end.is_none() && story.asked.is_empty(), "two exits are forgiven");
+        story.see(pod("web-1", "web-new", backing_off(), 2));
+        assert!(story.end.is_none(), "the log is awaited");
+        assert!(
+            matches!(&story.asked[..], [Question::LastLog { container, previous: true, .. }] if container == "web")
+        );
+        story.answer(Reply::Log(vec!["boom: no database".into()]));
+        let (code, exit, text) = story.finding();
+        assert_eq!((code, exit), ("crash-loop", Exit::Rollout));
+        assert_eq!(text, "deployment/web does not start: container `web` exits with code 3");
+        let evidence = &story.end().problems[0].evidence;
+        assert!(evidence.iter().any(|e| e.label == "last log" && e.lines == ["boom: no database"]));
+        assert_eq!(evidence[0].lines, ["web-1, third exit"]);
+    }
+
+    #[test]
+    fn a_log_that_does_not_come_holds_nothing_up() {
+        let web = deployment("web", 1);
+        let seen =
+            [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", backing_off(), 2)];
+        let mut story = Story::of(vec![web], &seen);
+        story.pass(2.9);
+        assert!(story.end.is_none());
+        story.pass(0.2);
+        assert_eq!(story.finding().0, "crash-loop");
+    }
+
+    #[test]
+    fn a_crash_is_forgiven_while_another_workload_starts() {
+        let (web, database) = (deployment("web", 1), deployment("database", 1));
+        let seen = [
+            live(&web, [2, 1, 1, 0]),
+            replica_set("web-new", "web", "2"),
+            pod("web-1", "web-new", backing_off(), 2),
+            live(&database, [2, 1, 1, 0]),
+            replica_set("database-new", "database", "2"),
+            pod("database-1", "database-new", starting(), 0),
+        ];
+        let mut story = Story::of(vec![web.clone(), database.clone()], &seen);
+        story.pass(10.0);
+        assert!(story.end.is_none(), "the database may be what is missing");
+        story.see(pod("web-1", "web-new", running(), 3));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.see(pod("database-1", "database-new", running(), 0));
+        story.see(live(&database, [2, 1, 1, 1]));
+        story.pass(6.0);
+        assert_eq!(story.end().problems, []);
+    }
+
+    #[test]
+    fn an_image_that_never_was_there_fails_at_once() {
+        let mut web = deployment("web", 1);
+        web.images.clear();
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2")]);
+        story.see(pod("web-1", "web-new", no_image(), 0));
+        assert!(matches!(&story.asked[..], [Question::ImageExists(_)]));
+        story.answer(Reply::ImageMissing);
+        assert_eq!(story.finding().0, "image-not-found");
+    }
+
+    #[test]
+    fn an_image_that_was_seen_gets_half_a_minute() {
+        let web = deployment("web", 1);
+        let seen =
+            [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", no_image(), 0)];
+        let mut story = Story::of(vec![web.clone()], &seen);
+        story.answer(Reply::ImageMissing);
+        story.pass(5.1);
+        assert!(matches!(&story.asked[..], [Question::ImageExists(_)]), "the registry is asked again");
+        story.answer(Reply::ImageMissing);
+        story.pass(26.0);
+        assert_eq!(story.finding().0, "image-not-found");
+
+        let mut story = Story::of(vec![web.clone()], &seen);
+        story.answer(Reply::ImageMissing);
+        story.pass(5.0);
+        story.see(pod("web-1", "web-new", running(), 0));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.pass(30.0);
+        assert_eq!(story.end().problems, [], "registry lag is no failure");
+    }
+
+    #[test]
+    fn yesterdays_failure_does_not_fail_todays_fix() {
+        let web = deployment("web", 1);
+        let mut first = live(&web, [2, 2, 1, 0]);
+        first["status"]["conditions"] =
+            json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+        let seen = [
+            first,
+            replica_set("web-old", "web", "1"),
+            pod("web-0", "web-old", backing_off(), 40),
+            replica_set("web-new", "web", "2"),
+            pod("web-1", "web-new", starting(), 0),
+        ];
+        let mut story = Story::of(vec![web.clone()], &seen);
+        story.pass(20.0);
+        assert!(story.end.is_none());
+        story.see(pod("web-1", "web-new", running(), 0));
+        story.lose(pod("web-0", "web-old", backing_off(), 40));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.pass(6.0);
+        assert_eq!(story.end().problems, []);
+    }
+
+    #[test]
+    fn restarts_of_before_are_not_counted() {
+        let mut web = deployment("web", 1);
+        web.changed = false;
+        let seen =
+            [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", backing_off(), 7)];
+        let mut story = Story::of(vec![web.clone()], &seen);
+        story.pass(60.0);
+        assert!(story.end.is_none());
+        story.see(pod("web-1", "web-new", backing_off(), 10));
+        story.answer(Reply::LogUnavailable("gone".into()));
+        story.answer(Reply::LogUnavailable("gone".into()));
+        assert_eq!(story.finding().0, "crash-loop");
+    }
+
+    #[test]
+    fn what_never_gets_ready_times_out_without_progress() {
+        let web = deployment("web", 1);
+        let mut not_ready = pod("web-1", "web-new", running(), 0);
+        not_ready["status"]["conditions"][1]["status"] = json!("False");
+        not_ready["status"]["containerStatuses"][0]["ready"] = json!(false);
+        let seen = [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), not_ready];
+        let mut story = Story::of(vec![web], &seen);
+        story.pass(599.0);
+        assert!(story.end.is_none());
+        story.pass(2.0);
+        assert!(matches!(&story.asked[..], [Question::LastLog { previous: false, .. }]));
+        story.answer(Reply::Log(vec!["listening on 8081".into()]));
+        let (code, exit, text) = story.finding();
+        assert_eq!((code, exit), ("not-ready", Exit::TimedOut));
+        assert_eq!(text, "deployment/web does not get ready: container `web` runs, but is not ready");
+        assert!(story.end().timed_out);
+        assert_eq!(story.end().problems[0].evidence.last().unwrap().lines, ["listening on 8081"]);
+        let reminders = story.said.iter().filter(|event| matches!(event, RolloutEvent::Waiting { .. })).count();
+        assert_eq!(reminders, 19);
+    }
+
+    #[test]
+    fn progress_puts_the_timeout_off_but_not_the_longest_time() {
+        let web = deployment("web", 3);
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 3, 3, 0]), replica_set("web-new", "web", "2")]);
+        for name in ["web-1", "web-2"] {
+            story.pass(500.0);
+            story.see(pod(name, "web-new", starting(), 0));
+        }
+        story.pass(599.0);
+        assert!(story.end.is_none());
+        story.pass(2.0);
+        assert_eq!(story.finding().1, Exit::TimedOut);
+    }
+
+    #[test]
+    fn a_pod_that_dies_while_settling_is_no_success() {
+        let web = deployment("web", 1);
+        let seen =
+            [live(&web, [2, 1, 1, 1]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", running(), 0)];
+        let mut story = Story::of(vec![web.clone()], &seen);
+        story.pass(3.0);
+        story.see(pod("web-1", "web-new", backing_off(), 0));
+        story.see(live(&web, [2, 1, 1, 0]));
+        story.pass(10.0);
+        assert!(story.end.is_none());
+        story.see(pod("web-1", "web-new", backing_off(), 2));
+        story.answer(Reply::Log(vec!["late".into()]));
+        assert_eq!(story.finding().0, "crash-loop");
+    }
+
+    #[test]
+    fn what_is_deleted_meanwhile_is_gone() {
+        let web = deployment("web", 1);
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 0])]);
+        story.lose(live(&web, [2, 1, 1, 0]));
+        assert_eq!(story.finding().0, "gone");
+        assert!(matches!(story.end().states[0].1, Verdict::Gone { .. }));
+    }
+
+    #[test]
+    fn what_another_changed_is_told() {
+        let web = deployment("web", 1);
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 0])]);
+        let mut other = live(&web, [3, 1, 1, 0]);
+        other["metadata"]["generation"] = json!(3);
+        other["spec"]["template"]["spec"]["containers"][0]["image"] = json!("team/web:v1");
+        story.see(other);
+        assert_eq!(story.finding().0, "overwritten");
+    }
+
+    #[test]
+    fn a_paused_deployment_fails_after_two_looks() {
+        let web = deployment("web", 1);
+        let mut paused = live(&web, [2, 1, 0, 1]);
+        paused["spec"]["paused"] = json!(true);
+        let mut story = Story::of(vec![web], &[paused]);
+        assert!(story.end.is_none());
+        story.pass(2.1);
+        assert_eq!(story.finding().0, "paused");
+    }
+
+    #[test]
+    fn a_service_waits_for_an_endpoint_of_what_runs_behind_it() {
+        let (web, service) =
+            (deployment("web", 1), watched("v1", "Service", "front", json!({"selector": {"app": "web"}})));
+        let idle = watched("v1", "Service", "idle", json!({"selector": {"app": "other"}}));
+        let as_is = |watched: &Watched| {
+            let mut body = watched.body.clone();
+            body["metadata"]["uid"] = json!(watched.applied.uid);
+            body
+        };
+        let seen = [
+            live(&web, [2, 1, 1, 1]),
+            replica_set("web-new", "web", "2"),
+            pod("web-1", "web-new", running(), 0),
+            as_is(&service),
+            as_is(&idle),
+        ];
+        let mut story = Story::of(vec![web, service, idle], &seen);
+        story.pass(20.0);
+        assert!(story.end.is_none());
+        let labels = json!({"kubernetes.io/service-name": "front"});
+        let metadata = json!({"name": "front-x", "namespace": "demo", "uid": "slice", "labels": labels});
+        let endpoint = json!({"addresses": ["10.0.0.1"], "conditions": {"ready": true}});
+        story.see(json!({"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata, "endpoints": [endpoint]}));
+        story.pass(6.0);
+        assert_eq!(story.end().problems, []);
+    }
+
+    fn job(conditions: Value) -> (Watched, Value) {
+        let job = watched("batch/v1", "Job", "migrate", json!({"template": {}, "ttlSecondsAfterFinished": 1}));
+        let mut live = job.body.clone();
+        live["metadata"]["uid"] = json!("migrate-uid");
+        live["status"] = json!({"conditions": conditions});
+        (job, live)
+    }
+
+    #[test]
+    fn a_failed_job_fails_at_once_with_the_log_of_its_pod() {
+        let (watched, live) =
+            job(json!([{"type": "FailureTarget", "status": "True", "reason": "BackoffLimitExceeded"}]));
+        let mut pod = pod("migrate-1", "migrate", json!({"terminated": {"exitCode": 5}}), 0);
+        pod["status"]["phase"] = json!("Failed");
+        let mut story = Story::of(vec![watched], &[live, pod]);
+        story.answer(Reply::Log(vec!["cannot migrate".into()]));
+        let (code, _, text) = story.finding();
+        assert_eq!(code, "job-failed");
+        assert_eq!(text, "job/migrate failed: BackoffLimitExceeded: container `web` exits with code 5");
+        assert!(story.end().problems[0].evidence.iter().any(|evidence| evidence.lines == ["cannot migrate"]));
+    }
+
+    #[test]
+    fn a_job_that_is_complete_and_then_deleted_stays_ready() {
+        let (web, (watched, live_job)) = (deployment("web", 1), job(json!([{"type": "Complete", "status": "True"}])));
+        let mut story = Story::of(vec![web.clone(), watched], &[live(&web, [1, 1, 1, 1]), live_job.clone()]);
+        story.lose(live_job);
+        assert!(story.end.is_none());
+        assert!(story.rollout.selections().len() > 3);
+        assert!(
+            !story
+                .said
+                .iter()
+                .any(|event| matches!(event, RolloutEvent::Changed { verdict: Verdict::Gone { .. }, .. }))
+        );
+    }
+
+    #[test]
+    fn one_cause_is_told_once() {
+        let (mut web, mut worker) = (deployment("web", 2), deployment("worker", 1));
+        web.images.clear();
+        worker.images.clear();
+        let seen = [
+            live(&web, [2, 2, 2, 0]),
+            replica_set("web-new", "web", "2"),
+            pod("web-1", "web-new", no_image(), 0),
+            pod("web-2", "web-new", no_image(), 0),
+            live(&worker, [2, 1, 1, 0]),
+            replica_set("worker-new", "worker", "2"),
+            pod("worker-1", "worker-new", no_image(), 0),
+        ];
+        let mut story = Story::of(vec![web, worker], &seen);
+        assert_eq!(story.asked.len(), 1, "one image is asked for once");
+        story.answer(Reply::ImageMissing);
+        assert_eq!(story.end().problems.len(), 1);
+        assert_eq!(story.end().problems[0].count, 3);
+    }
+
+    #[test]
+    fn nothing_is_judged_before_everything_was_listed() {
+        let web = deployment("web", 1);
+        let mut rollout = Rollout::new("demo", vec![web], RULES, START.parse().unwrap());
+        let effects = rollout.step(START.parse().unwrap(), Input::Tick);
+        assert!(effects.iter().all(|effect| matches!(effect, Effect::WakeAt(_))));
+        let selections = rollout.selections();
+        let kinds: Vec<&str> = selections.iter().map(|selection| selection.resource.kind.as_str()).collect();
+        assert_eq!(kinds, ["Deployment", "ReplicaSet", "Pod", "Event", "Event"]);
+        let late: Timestamp = "2026-05-04T12:10:01Z".parse().unwrap();
+        let selection = selections[0].clone();
+        rollout.step(late, Input::Seen(Seen::Interrupted { selection, text: "forbidden".into() }));
+        let effects = rollout.step(late, Input::Tick);
+        assert!(effects.is_empty(), "it has ended");
+    }
+
+    #[test]
+    fn plain_objects_are_ready_without_a_look() {
+        let flags = watched("v1", "ConfigMap", "flags", json!({}));
+        let story = Story::of(vec![flags], &[]);
+        assert_eq!(story.end().states.len(), 1);
+        assert_eq!(story.end().states[0].1, Verdict::Ready);
+    }
+
+    #[test]
+    fn a_thousand_pods_are_not_looked_at_for_each_change() {
+        let web = deployment("web", 1000);
+        let mut story =
+            Story::of(vec![web.clone()], &[live(&web, [2, 1000, 1000, 0]), replica_set("web-new", "web", "2")]);
+        for number in 0..1000 {
+            story.see(pod(&format!("web-{number}"), "web-new", starting(), 0));
+        }
+        for number in 0..1000 {
+            story.see(pod(&format!("web-{number}"), "web-new", running(), 0));
+        }
+        story.see(live(&web, [2, 1000, 1000, 1000]));
+        story.pass(6.0);
+        assert_eq!(story.end().proof[0].proven, 1000);
+        assert!(story.said.len() < 100, "{} events", story.said.len());
+    }
+
+    #[test]
+    fn saved_objects_are_judged_by_the_same_rules() {
+        let web = deployment("web", 2);
+        let objects = [
+            live(&web, [2, 2, 2, 1]),
+            replica_set("web-new", "web", "2"),
+            pod("web-1", "web-new", running(), 0),
+            pod("web-2", "web-new", backing_off(), 9),
+        ];
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+        let status = judge_saved(&[list], &Default::default());
+        assert_eq!(status.len(), 1);
+        assert_eq!((status[0].verdict, status[0].progress.ready, status[0].progress.wanted), ("failed", 1, 2));
+        assert_eq!(status[0].problem.as_ref().unwrap().code, "crash-loop");
+        assert_eq!(status[0].pods.len(), 2);
+        assert!(
+            status[0].pods.iter().any(|pod| pod.reason.as_deref() == Some("CrashLoopBackOff") && pod.restarts == 9)
+        );
+        assert_eq!(judge_saved(&[live(&web, [2, 2, 2, 2])], &Default::default())[0].verdict, "ready");
+    }
+
+    #[test]
+    fn traffic_waits_for_ready_pods_and_moved_endpoints() {
+        let labelled = |name: &str, color: &str, state: Value| {
+            let mut pod = pod(name, color, state, 0);
+            pod["metadata"]["labels"] = json!({"color": color});
+            pod
+        };
+        let pods = [
+            labelled("g-1", "green", running()),
+            labelled("g-2", "green", starting()),
+            labelled("b-1", "blue", running()),
+        ];
+        let selector = [("color".to_owned(), "green".to_owned())].into();
+        let green = deployment("green", 2).body;
+        let ready = traffic_ready(&selector, &pods, &green);
+        assert_eq!((ready.ready, ready.wanted, ready.holds()), (1, 2, false));
+        assert_eq!(ready.not_ready, ["g-2 pulling image and starting"]);
+        let endpoint = |name: &str, ready: bool| json!({"addresses": ["10.0.0.1"], "conditions": {"ready": ready}, "targetRef": {"kind": "Pod", "name": name}});
+        let slice = |endpoints: Vec<Value>| json!({"kind": "EndpointSlice", "endpoints": endpoints});
+        let slices = [
+            slice(vec![endpoint("g-1", true), endpoint("g-2", false), endpoint("b-1", true)]),
+            slice(vec![endpoint("g-1", true)]),
+        ];
+        assert_eq!(endpoints(&slices, &pods, &selector), Endpoints { new: 1, old: 1 });
+    }
+}

@@ -323,7 +323,7 @@ impl Rollout {
     }
 
     fn remind(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
-        if now < later(self.said, REMINDER) {
+        if now < later(self.said, REMINDER) || matches!(self.phase, Phase::Closing { .. }) {
             return;
         }
         self.said = now;

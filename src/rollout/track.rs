@@ -17,6 +17,10 @@ use crate::{
 /// Seconds for the first sight of an object after its apply.
 const FIRST_SIGHT: f64 = 2.0;
 
+/// So many children are looked at for each change; of more, changes are gathered for `REST` seconds a child.
+const FEW: usize = 50;
+const REST: f64 = 0.000_1;
+
 #[derive(Debug)]
 pub(super) struct Track {
     pub watched: Watched,
@@ -90,7 +94,7 @@ impl Track {
         let baseline = self.baseline.get_or_insert_with(|| baseline(&self.watched, &children));
         self.seen |= live.is_some();
         self.dirty = false;
-        self.rests_until = later(around.now, children.len() as f64 / 10_000.0);
+        self.rests_until = later(around.now, if children.len() < FEW { 0.0 } else { children.len() as f64 * REST });
         let judgement = kinds::judge(&Observation {
             live,
             applied: &self.watched.applied,
