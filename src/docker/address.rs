@@ -18,6 +18,8 @@ const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Address {
     pub endpoint: Endpoint,
+    /// The folder of the client's certificates, where the engine speaks TLS.
+    pub certificates: Option<PathBuf>,
     /// `DOCKER_HOST`, `docker context work`, `default`
     pub origin: String,
 }
@@ -25,7 +27,7 @@ pub(super) struct Address {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
     Unix(PathBuf),
-    /// `host:port`, plain HTTP.
+    /// `host:port`
     Tcp(String),
 }
 
@@ -45,15 +47,14 @@ impl Address {
     /// An address that cannot be used, or a context that is not there.
     pub(super) fn find(variables: &Variables) -> Result<Self, DockerError> {
         if let Some(host) = variables.get("DOCKER_HOST") {
-            let tls = variables.get("DOCKER_TLS_VERIFY").is_some();
-            return Self::parse(host, "DOCKER_HOST", tls);
+            return Self::parse(host, "DOCKER_HOST", certificates(variables));
         }
         let folder = configuration_folder(variables);
         let named = variables.get("DOCKER_CONTEXT").map(str::to_owned);
         let context = named.or_else(|| folder.as_deref().and_then(current_context));
         match (context, folder) {
             (Some(context), Some(folder)) if context != "default" => Self::of_context(&context, &folder),
-            _ => Self::parse(&format!("unix://{DEFAULT_SOCKET}"), "default", false),
+            _ => Self::parse(&format!("unix://{DEFAULT_SOCKET}"), "default", None),
         }
     }
 
@@ -64,24 +65,34 @@ impl Address {
         let meta = folder.join("contexts/meta").join(&hash).join("meta.json");
         let text = std::fs::read(&meta).map_err(|_| unusable("there is no such context"))?;
         let meta: ContextMeta = serde_json::from_slice(&text).map_err(|error| unusable(&error.to_string()))?;
-        let tls = folder.join("contexts/tls").join(hash).exists();
-        Self::parse(&meta.endpoints.docker.host, &origin, tls)
+        if meta.endpoints.docker.skip_verify {
+            return Err(unusable("it skips TLS checks, which shipway never does"));
+        }
+        let certificates = folder.join("contexts/tls").join(hash).join("docker");
+        Self::parse(&meta.endpoints.docker.host, &origin, Some(certificates).filter(|folder| folder.exists()))
     }
 
-    fn parse(host: &str, origin: &str, tls: bool) -> Result<Self, DockerError> {
+    fn parse(host: &str, origin: &str, certificates: Option<PathBuf>) -> Result<Self, DockerError> {
         let unusable =
             |why: String| Err(DockerError::Address { origin: origin.to_owned(), why: format!("`{host}` {why}") });
         let endpoint = match host.split_once("://") {
             Some(("unix", path)) if !path.is_empty() => Endpoint::Unix(path.into()),
-            Some(("tcp" | "http", _)) if tls => return unusable("with TLS is not supported yet".to_owned()),
-            Some(("tcp" | "http", authority)) if !authority.is_empty() => {
+            Some(("https", _)) if certificates.is_none() => {
+                return unusable("needs DOCKER_TLS_VERIFY and DOCKER_CERT_PATH".to_owned());
+            }
+            Some(("tcp" | "http" | "https", authority)) if !authority.is_empty() => {
                 let authority = authority.trim_end_matches('/');
-                let port = if authority.contains(':') { "" } else { ":2375" };
+                let port = match certificates {
+                    _ if has_port(authority) => "",
+                    Some(_) => ":2376",
+                    None => ":2375",
+                };
                 Endpoint::Tcp(format!("{authority}{port}"))
             }
             _ => return unusable("is not an address that shipway can dial: use unix:// or tcp://".to_owned()),
         };
-        Ok(Self { endpoint, origin: origin.to_owned() })
+        let certificates = certificates.filter(|_| matches!(endpoint, Endpoint::Tcp(_)));
+        Ok(Self { endpoint, certificates, origin: origin.to_owned() })
     }
 }
 
@@ -100,6 +111,19 @@ struct ContextEndpoints {
 struct ContextEndpoint {
     #[serde(rename = "Host")]
     host: String,
+    #[serde(rename = "SkipTLSVerify", default)]
+    skip_verify: bool,
+}
+
+fn has_port(authority: &str) -> bool {
+    authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']'))
+}
+
+/// `DOCKER_TLS_VERIFY` turns TLS on; the files stand in `DOCKER_CERT_PATH`, else beside the configuration.
+fn certificates(variables: &Variables) -> Option<PathBuf> {
+    variables.get("DOCKER_TLS_VERIFY")?;
+    let named = variables.get("DOCKER_CERT_PATH").map(PathBuf::from);
+    named.or_else(|| configuration_folder(variables))
 }
 
 fn configuration_folder(variables: &Variables) -> Option<PathBuf> {
@@ -145,7 +169,24 @@ mod tests {
         for host in ["ssh://me@build", "/run/d.sock", "tcp://", "unix://"] {
             assert!(found(&[("DOCKER_HOST", host)]).is_err(), "{host}");
         }
-        assert!(found(&[("DOCKER_HOST", "tcp://build:2376"), ("DOCKER_TLS_VERIFY", "1")]).is_err());
+    }
+
+    #[test]
+    fn tls_takes_its_files_from_where_the_client_does() {
+        for (more, endpoint, folder) in [
+            (&[][..], "tcp://build:2375", None),
+            (&[("DOCKER_CERT_PATH", "/certs")], "tcp://build:2375", None),
+            (&[("DOCKER_TLS_VERIFY", "1"), ("DOCKER_CERT_PATH", "/certs")], "tcp://build:2376", Some("/certs")),
+            (&[("DOCKER_TLS_VERIFY", "1"), ("HOME", "/h")], "tcp://build:2376", Some("/h/.docker")),
+        ] {
+            let variables = more.iter().chain(&[("DOCKER_HOST", "tcp://build")]).copied().collect();
+            let address = Address::find(&variables).unwrap();
+            assert_eq!(address.endpoint.to_string(), endpoint, "{more:?}");
+            assert_eq!(address.certificates, folder.map(PathBuf::from), "{more:?}");
+        }
+        assert!(found(&[("DOCKER_HOST", "https://build")]).is_err());
+        let over_socket = [("DOCKER_HOST", "unix:///s"), ("DOCKER_TLS_VERIFY", "1"), ("HOME", "/h")];
+        assert_eq!(Address::find(&over_socket.into_iter().collect()).unwrap().certificates, None);
     }
 
     #[test]

@@ -126,7 +126,8 @@ impl Engine {
         let services = Services { files: files.clone(), logins: logins.to_vec() };
         session::open(&control, &identity, services, &mut tasks).map_err(|status| refused(&status))?;
         let solve = request.solve(&identity.id, name);
-        let mut run = Run { request, files, listener, progress: Progress::new(&request.reference, listener), told: 0 };
+        let mut run =
+            Run { request, logins, files, listener, progress: Progress::new(&request.reference, listener), told: 0 };
         let response = tokio::select! {
             () = stop.wait() => return Err(DockerError::Stopped),
             response = run.solve(&control, solve) => response?,
@@ -148,6 +149,7 @@ impl Engine {
 /// A build on its way.
 struct Run<'a> {
     request: &'a BuildRequest,
+    logins: &'a [Login],
     files: FileSync,
     listener: &'a dyn Listener,
     progress: Progress<'a>,
@@ -191,7 +193,7 @@ impl Run<'_> {
         self.tell_context();
         outcome.map_err(|status| match self.files.failure() {
             Some(failure) => failure,
-            None => explain(&status, &self.progress, &self.request.dockerfile),
+            None => explain(&status, &self.progress, self.request, self.logins),
         })
     }
 

@@ -1,6 +1,6 @@
 //! The engine's HTTP interface: dial, one request, hijack. What has no trap is left to bollard, over the same dialer.
 
-use std::sync::Arc;
+use std::{io::ErrorKind, sync::Arc, time::Duration};
 
 use bollard::{Docker, models::SystemVersion, query_parameters::TagImageOptionsBuilder};
 use hyper::{
@@ -9,13 +9,17 @@ use hyper::{
     header,
 };
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    time::timeout,
+};
 
 use crate::model::{Reference, Variables};
 
 use super::{
     DockerError,
     address::{Address, Endpoint},
+    tls::secure,
 };
 
 /// The oldest that has BuildKit on `/grpc` (Docker 18.09).
@@ -25,6 +29,9 @@ const NATIVE_GRPC_API: Api = Api(1, 53);
 
 /// A bound for what is answered at once; builds and pushes have none.
 const ANSWER_SECONDS: u64 = 60;
+
+/// A bound for reaching it.
+const CONNECT: Duration = Duration::from_secs(15);
 
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -61,8 +68,8 @@ impl Engine {
             bollard::API_DEFAULT_VERSION,
         )
         .map_err(|error| DockerError::engine(&error))?;
-        dial(&address).await?;
-        let version = docker.version().await.map_err(|error| DockerError::engine(&error))?;
+        dial(&address, None).await?;
+        let version = docker.version().await.map_err(answered)?;
         Ok(Self {
             address,
             docker,
@@ -81,7 +88,7 @@ impl Engine {
         let options = options.tag(reference.tag.as_deref().unwrap_or("latest")).build();
         match self.docker.tag_image(image, Some(options)).await {
             Err(error) if is_not_found(&error) => Err(DockerError::ImageNotBuilt { image: image.to_owned() }),
-            Err(error) => Err(DockerError::engine(&error)),
+            Err(error) => Err(answered(error)),
             Ok(()) => Ok(()),
         }
     }
@@ -93,7 +100,7 @@ impl Engine {
     pub(crate) async fn has_image(&self, reference: &Reference) -> Result<Option<String>, DockerError> {
         match self.docker.inspect_image(&reference.to_string()).await {
             Err(error) if is_not_found(&error) => Ok(None),
-            Err(error) => Err(DockerError::engine(&error)),
+            Err(error) => Err(answered(error)),
             Ok(image) => Ok(image.id),
         }
     }
@@ -117,7 +124,7 @@ impl Engine {
             return Err(DockerError::NoBuildKit { engine: format!("{name} {}", self.version) });
         }
         if self.api >= NATIVE_GRPC_API {
-            return dial(&self.address).await;
+            return dial(&self.address, Some("h2")).await;
         }
         let request = Request::builder()
             .method(Method::POST)
@@ -135,20 +142,30 @@ impl Engine {
     }
 }
 
-async fn dial(address: &Address) -> Result<Box<dyn Stream>, DockerError> {
-    let connected: std::io::Result<Box<dyn Stream>> = match &address.endpoint {
-        Endpoint::Unix(path) => UnixStream::connect(path).await.map(|stream| Box::new(TokioIo::new(stream)) as _),
-        Endpoint::Tcp(authority) => TcpStream::connect(authority).await.map(|stream| {
-            // a failure only costs latency
-            let _ = stream.set_nodelay(true);
-            Box::new(TokioIo::new(stream)) as _
-        }),
-    };
-    connected.map_err(|source| DockerError::Unreachable {
+/// `protocol` is what TLS is to agree on, where it is not HTTP/1.1.
+async fn dial(address: &Address, protocol: Option<&str>) -> Result<Box<dyn Stream>, DockerError> {
+    let unreachable = |source| DockerError::Unreachable {
         address: address.endpoint.to_string(),
         origin: address.origin.clone(),
         source,
-    })
+    };
+    let authority = match &address.endpoint {
+        Endpoint::Unix(path) => {
+            let stream = UnixStream::connect(path).await.map_err(unreachable)?;
+            return Ok(Box::new(TokioIo::new(stream)));
+        }
+        Endpoint::Tcp(authority) => authority,
+    };
+    let connecting = timeout(CONNECT, TcpStream::connect(authority)).await;
+    let stream = connecting.unwrap_or_else(|_| Err(ErrorKind::TimedOut.into())).map_err(unreachable)?;
+    // a failure only costs latency
+    let _ = stream.set_nodelay(true);
+    let Some(folder) = &address.certificates else { return Ok(Box::new(TokioIo::new(stream))) };
+    match timeout(CONNECT, secure(stream, authority, folder, protocol)).await {
+        Ok(Ok(stream)) => Ok(Box::new(TokioIo::new(stream))),
+        Ok(Err(why)) => Err(DockerError::Tls { address: address.endpoint.to_string(), why }),
+        Err(_) => Err(unreachable(ErrorKind::TimedOut.into())),
+    }
 }
 
 async fn send<B>(address: &Address, request: Request<B>) -> Result<Response<Incoming>, DockerError>
@@ -159,12 +176,32 @@ where
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
     parts.uri = path.parse().map_err(|error: hyper::http::uri::InvalidUri| DockerError::engine(&error))?;
     parts.headers.insert(header::HOST, header::HeaderValue::from_static("docker"));
-    let stream = dial(address).await?;
+    let stream = dial(address, None).await?;
     let lost = |error: hyper::Error| DockerError::engine(&error);
     let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.map_err(lost)?;
     // ends by itself when the answer has been read or dropped; its error reaches the answer's reader
     tokio::spawn(connection.with_upgrades());
     sender.send_request(Request::from_parts(parts, body)).await.map_err(lost)
+}
+
+/// bollard's error without its wrapping; our dialer's own errors come back through it.
+fn answered(error: bollard::errors::Error) -> DockerError {
+    use bollard::errors::Error;
+    match error {
+        Error::DockerResponseServerError { message, .. } if message.contains("to an HTTPS server") => {
+            DockerError::Engine("it speaks TLS only: export DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH".to_owned())
+        }
+        Error::DockerResponseServerError { status_code, message } if message.trim().is_empty() => {
+            DockerError::Engine(format!("HTTP status {status_code}"))
+        }
+        Error::DockerResponseServerError { message, .. } => DockerError::Engine(message.trim().to_owned()),
+        Error::RequestTimeoutError => DockerError::Engine(format!("nothing for {ANSWER_SECONDS} s")),
+        Error::IOError { err } => match err.downcast::<DockerError>() {
+            Ok(ours) => ours,
+            Err(err) => DockerError::engine(&err),
+        },
+        other => DockerError::engine(&other),
+    }
 }
 
 fn is_not_found(error: &bollard::errors::Error) -> bool {

@@ -10,6 +10,8 @@ pub(crate) enum DockerError {
     Address { origin: String, why: String },
     #[error("the Docker Engine at {address} does not answer")]
     Unreachable { address: String, origin: String, source: std::io::Error },
+    #[error("no TLS connection to the Docker Engine at {address}: {why}")]
+    Tls { address: String, why: String },
     #[error("{engine} has no BuildKit interface")]
     NoBuildKit { engine: String },
     #[error("the Docker Engine answers: {0}")]
@@ -115,6 +117,7 @@ impl Explain for DockerError {
         match self {
             Self::Address { .. } => "engine-address",
             Self::Unreachable { .. } => "engine-unreachable",
+            Self::Tls { .. } => "engine-tls",
             Self::NoBuildKit { .. } => "engine-unsuited",
             Self::Engine(_) => "engine",
             Self::DockerfileMissing(_) => "dockerfile-missing",
@@ -135,6 +138,7 @@ impl Explain for DockerError {
                 Exit::Input
             }
             Self::Unreachable { .. }
+            | Self::Tls { .. }
             | Self::NoBuildKit { .. }
             | Self::Engine(_)
             | Self::Context { .. }
@@ -151,6 +155,7 @@ impl Explain for DockerError {
         let hint = match self {
             Self::Address { .. } => "export DOCKER_HOST=unix:///var/run/docker.sock".to_owned(),
             Self::Unreachable { origin, source, .. } => unreachable_hint(origin, source.kind()),
+            Self::Tls { .. } => "DOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem".to_owned(),
             Self::NoBuildKit { .. } => "use Docker Engine 18.09 or newer: DOCKER_HOST names it".to_owned(),
             Self::DockerfileMissing(_) => {
                 "write one, or name it in shipway.yaml: `images: [{dockerfile: ..}]`".to_owned()

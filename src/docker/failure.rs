@@ -7,23 +7,33 @@ use prost::Message as _;
 use serde::Deserialize;
 use tonic::Status;
 
-use crate::model::Place;
+use crate::model::{Login, Place};
 
 use super::{
-    DockerError,
+    BuildRequest, DockerError,
     error::RegistryTrouble,
     messages::RpcStatus,
     progress::{FailedStep, Progress},
+    session::registry_name,
 };
 
 /// Explains a Solve that failed.
-pub(super) fn explain(status: &Status, progress: &Progress<'_>, dockerfile: &Path) -> DockerError {
+pub(super) fn explain(
+    status: &Status,
+    progress: &Progress<'_>,
+    request: &BuildRequest,
+    logins: &[Login],
+) -> DockerError {
+    let dockerfile = &request.dockerfile;
     let text = tail(status.message());
     if let Some(error) = dockerfile_error(text, dockerfile) {
         return error;
     }
     match progress.failed() {
-        Some(step) => failed_step(&step, status, dockerfile),
+        Some(step) => match base_image(step.name) {
+            Some(image) => base_image_error(image, tail(step.error), logins),
+            None => instruction_error(&step, status, dockerfile),
+        },
         None => DockerError::Engine(text.to_owned()),
     }
 }
@@ -39,12 +49,20 @@ fn dockerfile_error(text: &str, dockerfile: &Path) -> Option<DockerError> {
     Some(DockerError::Dockerfile { why: why.to_owned(), place })
 }
 
-fn failed_step(step: &FailedStep<'_>, status: &Status, dockerfile: &Path) -> DockerError {
+fn base_image_error(image: &str, why: &str, logins: &[Login]) -> DockerError {
+    let registry = image.split('/').next().unwrap_or_default();
+    let login = logins.iter().find(|login| registry_name(&login.registry) == registry);
+    let trouble = match (registry_trouble(why), login) {
+        (RegistryTrouble::NoLogin, Some(login)) => {
+            RegistryTrouble::WrongLogin { user: login.user.clone(), origin: login.origin.clone() }
+        }
+        (trouble, _) => trouble,
+    };
+    DockerError::BaseImage { image: image.to_owned(), why: base_image_cause(image, why).to_owned(), trouble }
+}
+
+fn instruction_error(step: &FailedStep<'_>, status: &Status, dockerfile: &Path) -> DockerError {
     let why = tail(step.error);
-    if let Some(image) = base_image(step.name) {
-        let (why, trouble) = (base_image_cause(image, why), registry_trouble(why));
-        return DockerError::BaseImage { image: image.to_owned(), why: why.to_owned(), trouble };
-    }
     let instruction = step.name.split_once("] ").map_or(step.name, |(_, instruction)| instruction);
     let missing = why.strip_suffix(": not found").and_then(|rest| rest.strip_suffix(" not found"));
     let why = match (why.rsplit_once("exit code: "), missing) {
@@ -185,7 +203,9 @@ fn instructions(text: &str) -> Vec<(usize, String)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Event, Listener};
+    use std::collections::BTreeMap;
+
+    use crate::model::{Event, Listener, Masked, Reference};
 
     use super::{
         super::messages::{StatusResponse, Vertex},
@@ -202,11 +222,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dockerfile = folder.path().join("Dockerfile");
         std::fs::write(&dockerfile, "FROM a\n# why\nRUN make \\\n  # not this\n  all\nRUN true\nRUN true\n").unwrap();
-        let image = "demo:1".parse().unwrap();
+        let image: Reference = "demo:1".parse().unwrap();
         let mut progress = Progress::new(&image, &Deaf);
         let vertex = Vertex { digest: "d".into(), name: step.into(), error: error.into(), ..Vertex::default() };
         progress.update(StatusResponse { vertexes: vec![vertex], logs: vec![] });
-        let error = explain(&Status::unknown(message), &progress, &dockerfile);
+        let request = BuildRequest {
+            reference: image.clone(),
+            context: folder.path().to_owned(),
+            dockerfile: dockerfile.clone(),
+            target: None,
+            args: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            platform: None,
+            shared_key: String::new(),
+        };
+        let error = explain(&Status::unknown(message), &progress, &request, &[]);
         let place = match &error {
             DockerError::Build { place, .. } | DockerError::Dockerfile { place, .. } => place.as_ref(),
             _ => None,
@@ -275,6 +305,26 @@ mod tests {
             ),
         ] {
             assert_eq!(explained(message, step, error), (text.to_owned(), line), "{message}");
+        }
+    }
+
+    #[test]
+    fn the_login_that_a_base_image_was_tried_with_is_named() {
+        let login = Login {
+            registry: "https://index.docker.io/v1/".into(),
+            user: "me".into(),
+            password: Masked::new("x"),
+            identity_token: false,
+            origin: "~/.docker/config.json".into(),
+        };
+        for (image, trouble) in [
+            ("docker.io/me/x:1", RegistryTrouble::WrongLogin { user: "me".into(), origin: login.origin.clone() }),
+            ("quay.io/me/x:1", RegistryTrouble::NoLogin),
+        ] {
+            match base_image_error(image, "pull access denied", std::slice::from_ref(&login)) {
+                DockerError::BaseImage { trouble: found, .. } => assert_eq!(found, trouble, "{image}"),
+                other => panic!("{other}"),
+            }
         }
     }
 

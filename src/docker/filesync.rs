@@ -12,8 +12,9 @@ use std::{
     },
 };
 
-use tokio::sync::{Semaphore, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::{ReceiverStream, UnboundedReceiverStream};
 use tonic::{Status, Streaming, metadata::MetadataMap};
 
 use super::{
@@ -134,23 +135,37 @@ fn decoded(value: &[u8]) -> String {
 /// Files that may be asked for, by number.
 type Offered = Arc<Mutex<HashMap<u32, PathBuf>>>;
 
-async fn transfer(files: FileSync, folder: PathBuf, filter: Filter, mut asked: Streaming<Packet>, packets: Packets) {
+async fn transfer(files: FileSync, folder: PathBuf, filter: Filter, asked: Streaming<Packet>, packets: Packets) {
     let offered = Offered::default();
-    let walker = {
+    let (wanted, queue) = mpsc::unbounded_channel();
+    let offering = {
         let (files, offered, packets) = (files.clone(), Arc::clone(&offered), packets.clone());
         tokio::task::spawn_blocking(move || offer(&files, &folder, &filter, &offered, &packets))
     };
-    let readers = Arc::new(Semaphore::new(READERS));
+    let reading = UnboundedReceiverStream::new(queue).for_each_concurrent(READERS, |(id, file): (u32, PathBuf)| {
+        let (files, packets) = (files.clone(), packets.clone());
+        let reading = tokio::task::spawn_blocking(move || read(&files, id, &file, &packets));
+        reading.map(drop)
+    });
+    let _ = tokio::join!(offering, reading, listen(asked, &offered, wanted, &packets));
+}
+
+/// Takes every request at once, however many wait to be answered: HTTP/2 counts small messages that nobody reads
+/// as an attack and closes the connection.
+async fn listen(
+    mut asked: Streaming<Packet>,
+    offered: &Offered,
+    wanted: mpsc::UnboundedSender<(u32, PathBuf)>,
+    packets: &Packets,
+) {
     while let Ok(Some(packet)) = asked.message().await {
         match packet.kind() {
             PacketType::Request => {
                 let file = offered.lock().unwrap_or_else(PoisonError::into_inner).remove(&packet.id);
-                let (Some(file), Ok(permit)) = (file, Arc::clone(&readers).acquire_owned().await) else { break };
-                let (files, packets) = (files.clone(), packets.clone());
-                tokio::task::spawn_blocking(move || {
-                    read(&files, packet.id, &file, &packets);
-                    drop(permit);
-                });
+                let Some(file) = file else { break };
+                if wanted.send((packet.id, file)).is_err() {
+                    break;
+                }
             }
             PacketType::Finish => {
                 let _ = packets.send(Ok(packet_of(PacketType::Finish))).await;
@@ -160,8 +175,6 @@ async fn transfer(files: FileSync, folder: PathBuf, filter: Filter, mut asked: S
             PacketType::Stat | PacketType::Data => {}
         }
     }
-    drop(packets);
-    let _ = walker.await;
 }
 
 /// Tells every wanted entry, and then that there are no more.

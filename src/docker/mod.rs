@@ -1,7 +1,8 @@
 //! The Docker Engine: build through our own BuildKit session, push, tag.
 //!
 //! ```text
-//! address   which engine, and who says so         engine    dial, one request, hijack; tag, inspect
+//! address   which engine, and who says so         tls       its certificates
+//! engine       dial, one request, hijack; tag, inspect
 //! build     attributes, one Solve, its outcome    control   Solve, Status and Session over HTTP/2
 //! session   Health and Auth, answered to BuildKit filesync  the context, answered to BuildKit
 //! walk      the context's entries, in order       follow    links and globs of what a COPY names
@@ -24,6 +25,7 @@ mod pattern;
 mod progress;
 mod push;
 mod session;
+mod tls;
 mod walk;
 
 pub(crate) use build::{BuildRequest, Built};

@@ -64,7 +64,8 @@ impl Engine {
     ) -> Result<Digest, DockerError> {
         let started = Instant::now();
         listener.on(PushEvent::Started { reference: reference.clone() }.into());
-        let mut run = Run { reference, login, listener, digest: None, advanced: started, has_spoken: false };
+        let mut run =
+            Run { reference, login, listener, digest: None, advanced: started, has_spoken: false, retries: false };
         let digest = tokio::select! {
             () = stop.wait() => return Err(DockerError::Stopped),
             digest = run.push(self) => digest?,
@@ -84,6 +85,7 @@ struct Run<'a> {
     /// The last step forward.
     advanced: Instant,
     has_spoken: bool,
+    retries: bool,
 }
 
 impl Run<'_> {
@@ -146,6 +148,9 @@ impl Run<'_> {
         self.has_spoken = true;
         if !status.starts_with("Retrying") {
             self.advanced = Instant::now();
+        } else if !std::mem::replace(&mut self.retries, true) {
+            let registry = &self.reference.repository.registry;
+            self.listener.on(Note::attention("push", format!("{registry} fails, the engine tries again")).into());
         }
         if let Some(layer) = line.id {
             self.layer(layer, status, line.progress);
@@ -159,14 +164,7 @@ impl Run<'_> {
             "Pushed" => LayerState::Pushed,
             "Layer already exists" => LayerState::Exists,
             status if status.starts_with("Mounted from") => LayerState::Exists,
-            status => {
-                // counted down from 5, 10, 15 .. seconds
-                if status.starts_with("Retrying in 5 ") {
-                    let text = format!("layer {layer} does not get through, the engine tries again");
-                    self.listener.on(Note::attention("push", text).into());
-                }
-                return;
-            }
+            _ => return,
         };
         let Amount { current: sent, total } = progress;
         self.listener.on(PushEvent::Layer { reference: self.reference.clone(), layer, state, sent, total }.into());
@@ -309,7 +307,15 @@ mod tests {
         let heard = Heard::default();
         let reference = "localhost:5000/team/demo:v1".parse().unwrap();
         let advanced = Instant::now();
-        let mut run = Run { reference: &reference, login, listener: &heard, digest: None, advanced, has_spoken: false };
+        let mut run = Run {
+            reference: &reference,
+            login,
+            listener: &heard,
+            digest: None,
+            advanced,
+            has_spoken: false,
+            retries: false,
+        };
         let outcome = lines.iter().try_for_each(|line| run.line(line.as_bytes()));
         let digest = run.digest.take();
         (outcome.map(|()| digest), heard.0.into_inner().unwrap())
@@ -341,7 +347,7 @@ mod tests {
                 "l1 Pushing 5/9",
                 "l2 Exists 0/0",
                 "l3 Exists 0/0",
-                "layer l1 does not get through, the engine tries again",
+                "localhost:5000 fails, the engine tries again",
                 "l1 Pushed 0/0"
             ]
         );

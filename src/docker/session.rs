@@ -27,6 +27,10 @@ use super::{
 /// How much the session's stream buffers in each direction.
 const BUFFER: usize = 256 * 1024;
 
+/// HTTP/2 allows as much framing overhead of small messages as half of this, and closes the connection beyond it:
+/// BuildKit asks for each file of a context by such a message.
+const CONNECTION_WINDOW: u32 = 32 * 1024 * 1024;
+
 /// What BuildKit may call, as it is announced when the session opens.
 const METHODS: [&str; 3] = ["/grpc.health.v1.Health/Check", "/moby.filesync.v1.Auth/Credentials", DIFF_COPY];
 const DIFF_COPY: &str = "/moby.filesync.v1.FileSync/DiffCopy";
@@ -101,7 +105,8 @@ async fn serve(stream: DuplexStream, services: Arc<Services>) {
         let services = Arc::clone(&services);
         async move { Ok::<_, Infallible>(answer(&services, request).await) }
     });
-    let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    let mut server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    server.initial_connection_window_size(CONNECTION_WINDOW);
     // it ends with the session
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
