@@ -1,0 +1,28 @@
+package bench
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// lock lets one command at a time change the bench. The lock goes with the process.
+func (b *Bench) lock() (release func(), err error) {
+	path := b.state + ".lock"
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	if unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil {
+		fmt.Fprintln(b.out, "another command changes the bench; waiting for it")
+		if err := unix.Flock(int(file.Fd()), unix.LOCK_EX); err != nil {
+			return nil, err
+		}
+	}
+	return func() { file.Close() }, nil
+}
