@@ -1,11 +1,11 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 
 	"go.etcd.io/etcd/server/v3/etcdmain"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -30,7 +30,7 @@ var components = map[string]func() int{
 	"apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
 	"controller-manager": func() int { return cli.Run(controllermanager.NewControllerManagerCommand()) },
 	"scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
-	"kubelet":            func() int { return cli.Run(kubelet.NewKubeletCommand(genericapiserver.SetupSignalContext())) },
+	"kubelet":            func() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) },
 	"proxy":              func() int { return cli.Run(proxy.NewProxyCommand()) },
 	"kubectl": func() int {
 		// The tests' own kubectl always asks the bench, whatever the caller's shell points at.

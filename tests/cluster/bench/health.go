@@ -146,7 +146,7 @@ func (b *Bench) await(name string, check func() error, process func() bool) erro
 
 // lastLines gives the end of a component's log.
 func (b *Bench) lastLines(component string) string {
-	const shown = 8
+	const shown = 16
 	text, err := os.ReadFile(b.log(component))
 	if err != nil {
 		return "  (no log)"
