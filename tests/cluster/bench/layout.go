@@ -32,6 +32,7 @@ const (
 
 	serviceNetwork = "10.212.0.0/16"
 	serviceAddress = "10.212.0.1"
+	dnsAddress     = "10.212.0.10"
 
 	registryUser = "shipway"
 	pauseImage   = "base/pause:1"

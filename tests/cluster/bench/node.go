@@ -24,24 +24,27 @@ func (b *Bench) containerd() component {
 	}
 }
 
-// Images named localhost:PORT are pulled over plain HTTP without further settings.
+// Images named localhost:PORT are pulled over plain HTTP without further settings. In a container
+// or a small virtual machine root may lack the right to make a process safer from the kernel's
+// out-of-memory killer than it is itself; no pod of the bench needs that.
 const containerdConfiguration = `version = 2
-root = "STATE/containerd/root"
-state = "STATE/containerd/state"
+root = "@STATE@/containerd/root"
+state = "@STATE@/containerd/state"
 [grpc]
-  address = "STATE/containerd.sock"
+  address = "@STATE@/containerd.sock"
 [plugins."io.containerd.internal.v1.opt"]
-  path = "STATE/containerd/opt"
+  path = "@STATE@/containerd/opt"
 [plugins."io.containerd.grpc.v1.cri"]
-  sandbox_image = "PAUSE"
+  sandbox_image = "@PAUSE@"
   stream_server_address = "127.0.0.1"
+  restrict_oom_score_adj = true
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "PLUGINS"
-    conf_dir = "STATE/cni"
+    bin_dir = "@PLUGINS@"
+    conf_dir = "@STATE@/cni"
   [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
     runtime_type = "io.containerd.runc.v2"
     [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
-      Root = "STATE/containerd/runc"
+      Root = "@STATE@/containerd/runc"
       SystemdCgroup = false
 `
 
@@ -51,14 +54,14 @@ const networkConfiguration = `{
   "plugins": [
     {
       "type": "bridge",
-      "bridge": "BRIDGE",
+      "bridge": "@BRIDGE@",
       "isGateway": true,
       "ipMasq": true,
       "hairpinMode": true,
       "ipam": {
         "type": "host-local",
-        "dataDir": "STATE/cni-leases",
-        "ranges": [[{ "subnet": "NETWORK", "gateway": "ADDRESS" }]],
+        "dataDir": "@STATE@/cni-leases",
+        "ranges": [[{ "subnet": "@NETWORK@", "gateway": "@ADDRESS@" }]],
         "routes": [{ "dst": "0.0.0.0/0" }]
       }
     },
@@ -87,21 +90,22 @@ func (b *Bench) kubelet() component {
 }
 
 // The machine is shared with compilers and their caches: a full disk or little memory must not
-// evict pods in the middle of a story.
+// evict pods in the middle of a story. There is no DNS server at the address given; without one the
+// kubelet warns at every pod.
 const kubeletConfiguration = `apiVersion: kubelet.config.k8s.io/v1beta1
 kind: KubeletConfiguration
-address: ADDRESS
-port: PORT
-healthzPort: HEALTH
+address: @ADDRESS@
+port: @PORT@
+healthzPort: @HEALTH@
 readOnlyPort: 0
-tlsCertFile: STATE/certificates/kubelet-server.crt
-tlsPrivateKeyFile: STATE/certificates/kubelet-server.key
+tlsCertFile: @STATE@/certificates/kubelet-server.crt
+tlsPrivateKeyFile: @STATE@/certificates/kubelet-server.key
 authentication:
   anonymous: {enabled: false}
   webhook: {enabled: false}
-  x509: {clientCAFile: STATE/certificates/authority.crt}
+  x509: {clientCAFile: @STATE@/certificates/authority.crt}
 authorization: {mode: AlwaysAllow}
-containerRuntimeEndpoint: unix://STATE/containerd.sock
+containerRuntimeEndpoint: unix://@STATE@/containerd.sock
 cgroupDriver: cgroupfs
 enforceNodeAllocatable: []
 failSwapOn: false
@@ -112,8 +116,10 @@ serializeImagePulls: false
 eventRecordQPS: 0
 imageGCHighThresholdPercent: 100
 evictionHard: {memory.available: "1Mi", nodefs.available: "1%", nodefs.inodesFree: "1%", imagefs.available: "1%"}
-podLogsDir: STATE/pod-logs
-volumePluginDir: STATE/kubelet/volume-plugins
+clusterDNS: [@DNS@]
+clusterDomain: cluster.local
+podLogsDir: @STATE@/pod-logs
+volumePluginDir: @STATE@/kubelet/volume-plugins
 `
 
 func (b *Bench) proxy() component {
@@ -140,9 +146,9 @@ func (b *Bench) proxy() component {
 
 func (b *Bench) configureNode() error {
 	fill := strings.NewReplacer(
-		"STATE", b.state, "PAUSE", registryOpen+"/"+pauseImage, "PLUGINS", pluginFolder,
-		"BRIDGE", podBridge, "NETWORK", podNetwork, "ADDRESS", nodeAddress,
-		"PORT", fmt.Sprint(portKubelet), "HEALTH", fmt.Sprint(portKubeletHealth))
+		"@STATE@", b.state, "@PAUSE@", registryOpen+"/"+pauseImage, "@PLUGINS@", pluginFolder,
+		"@BRIDGE@", podBridge, "@NETWORK@", podNetwork, "@ADDRESS@", nodeAddress, "@DNS@", dnsAddress,
+		"@PORT@", fmt.Sprint(portKubelet), "@HEALTH@", fmt.Sprint(portKubeletHealth))
 	for name, text := range map[string]string{
 		"configuration/containerd.toml": containerdConfiguration,
 		"configuration/kubelet.yaml":    kubeletConfiguration,

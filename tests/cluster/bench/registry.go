@@ -43,15 +43,15 @@ func (b *Bench) loginRegistry() component {
 const registryConfiguration = `version: 0.1
 log: {level: info}
 storage:
-  filesystem: {rootdirectory: FOLDER}
+  filesystem: {rootdirectory: @FOLDER@}
   delete: {enabled: true}
 http:
-  addr: 127.0.0.1:PORT
-  secret: SECRET
+  addr: 127.0.0.1:@PORT@
+  secret: @SECRET@
 `
 
 const registryAuthentication = `auth:
-  htpasswd: {realm: shipway-bench, path: FILE}
+  htpasswd: {realm: shipway-bench, path: @FILE@}
 `
 
 func (b *Bench) configureRegistries() error {
@@ -68,8 +68,8 @@ func (b *Bench) configureRegistries() error {
 		return err
 	}
 	configure := func(name string, port int, text string) error {
-		fill := strings.NewReplacer("FOLDER", b.path(name), "PORT", fmt.Sprint(port),
-			"SECRET", rand.Text(), "FILE", b.path("configuration", "htpasswd"))
+		fill := strings.NewReplacer("@FOLDER@", b.path(name), "@PORT@", fmt.Sprint(port),
+			"@SECRET@", rand.Text(), "@FILE@", b.path("configuration", "htpasswd"))
 		return b.write(fill.Replace(text), 0o600, "configuration", name+".yaml")
 	}
 	if err := configure("registry", portRegistry, registryConfiguration); err != nil {
