@@ -78,7 +78,7 @@ func (b *Bench) Up() error {
 	defer release()
 	reason := b.unfit()
 	if reason == "" {
-		b.say("the bench is up (taken over in %s)", seconds(time.Since(begun)))
+		b.say("the bench is up (taken over in %d ms)", time.Since(begun).Milliseconds())
 		return nil
 	}
 	if reason != absence {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"net/http"
 )
@@ -38,5 +39,10 @@ func (b *Bench) engine() component {
 }
 
 func (b *Bench) configureEngine() error {
-	return b.write("{}\n", 0o644, "configuration", "engine.json")
+	// No flag keeps the engine from writing a key into /etc.
+	text, err := json.Marshal(map[string]string{"deprecated-key-path": b.path("engine", "key.json")})
+	if err != nil {
+		return err
+	}
+	return b.write(string(text), 0o644, "configuration", "engine.json")
 }

@@ -49,7 +49,7 @@ func (b *Bench) tearDown() error {
 		removeCgroup(podCgroup)
 	}
 	removeCgroup(engineCgroup)
-	b.removeTraces()
+	b.removeTraces(alone)
 	b.restoreKernel()
 	return b.removeState()
 }
@@ -216,7 +216,7 @@ func withoutRules(saved string) string {
 }
 
 // removeTraces removes what components insist on putting outside the state folder.
-func (b *Bench) removeTraces() {
+func (b *Bench) removeTraces(alone bool) {
 	results, _ := filepath.Glob("/var/lib/cni/results/shipway-bench-*")
 	for _, result := range results {
 		_ = os.Remove(result)
@@ -240,9 +240,14 @@ func (b *Bench) removeTraces() {
 			_ = os.Remove(socket)
 		}
 	}
+	if alone {
+		_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet.sock")
+		_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint")
+	}
 	// Rmdir leaves a folder alone that holds anything.
 	for _, folder := range []string{"/var/lib/cni/results", "/var/lib/cni", "/var/log/containers",
-		"/run/containerd/s", "/run/containerd", netnsFolder} {
+		"/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/run/containerd/s", "/run/containerd/fifo",
+		"/run/containerd", "/run/docker/plugins", "/run/docker", netnsFolder} {
 		_ = syscall.Rmdir(folder)
 	}
 }
