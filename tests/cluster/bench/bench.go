@@ -215,7 +215,7 @@ func (b *Bench) change(name string, stop, start bool) error {
 		return errors.New("no bench of these sources is up: run script/cluster up")
 	}
 	if stop {
-		b.stop(name, 10*time.Second)
+		b.stop(name, 2*time.Second)
 	}
 	if !start || b.running(name).alive() {
 		return nil

@@ -27,7 +27,7 @@ func (b *Bench) openRegistry() component {
 func (b *Bench) loginRegistry() component {
 	return component{
 		name:    "registry-login",
-		where:   registryLogin,
+		where:   registryLogin + " (with login)",
 		ports:   []int{portRegistryLogin},
 		command: []string{"docker-registry", "serve", b.path("configuration", "registry-login.yaml")},
 		probe: func(ctx context.Context) error {
