@@ -9,6 +9,7 @@ import (
 // Everything has a fixed place: stories, the demo and people find the bench without asking it.
 const (
 	defaultStateFolder = "/var/lib/shipway-bench"
+	lockFile           = "/run/shipway-bench.lock"
 
 	portEtcd          = 12379
 	portEtcdPeer      = 12380
@@ -47,10 +48,15 @@ var (
 
 // StateFolder is where the one bench of this machine lives, whichever checkout started it.
 func StateFolder() string {
-	if folder := os.Getenv("SHIPWAY_BENCH_STATE"); folder != "" {
-		return folder
+	folder := os.Getenv("SHIPWAY_BENCH_STATE")
+	if folder == "" {
+		return defaultStateFolder
 	}
-	return defaultStateFolder
+	// The components run in another folder than the caller.
+	if absolute, err := filepath.Abs(folder); err == nil {
+		return absolute
+	}
+	return folder
 }
 
 func (b *Bench) path(parts ...string) string {
@@ -61,6 +67,7 @@ func (b *Bench) kubeconfig() string       { return b.path("kubeconfig") }
 func (b *Bench) auditLog() string         { return b.path("audit.log") }
 func (b *Bench) passwordFile() string     { return b.path("registry-password") }
 func (b *Bench) versionFile() string      { return b.path("version") }
+func (b *Bench) ownership() string        { return b.path("made-by-script-cluster") }
 func (b *Bench) containerdSocket() string { return b.path("containerd.sock") }
 func (b *Bench) engineSocket() string     { return b.path("docker.sock") }
 

@@ -36,6 +36,10 @@ func (b *Bench) preflight() error {
 		return fmt.Errorf("another kubelet runs here, pid %d (%s): "+
 			"the two would fight over the pods' control groups and the rules of iptables", pid, commandLine(pid))
 	}
+	if state := b.otherBench(); state != "" {
+		return fmt.Errorf("a machine has one bench, and one runs in %s: end it with SHIPWAY_BENCH_STATE=%s script/cluster down",
+			state, state)
+	}
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -148,20 +149,39 @@ func gone(p process, patience time.Duration) bool {
 	return true
 }
 
-// marked lists every process that carries our marker.
+// marked lists every living process that carries our marker.
 func (b *Bench) marked() []process {
 	var found []process
-	entry := marker + "=" + b.state
 	for _, pid := range allPids() {
-		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-		if err != nil || !strings.Contains("\x00"+string(text), "\x00"+entry+"\x00") {
+		if markOf(pid) != b.state {
 			continue
 		}
-		if _, start, err := processStat(pid); err == nil {
+		if _, start, err := processStat(pid); err == nil && pid != os.Getpid() {
 			found = append(found, process{pid: pid, start: start})
 		}
 	}
-	return found
+	return slices.DeleteFunc(found, func(p process) bool { return !p.alive() })
+}
+
+// otherBench gives the state folder of a bench that is not this one, if one runs.
+func (b *Bench) otherBench() string {
+	for _, pid := range allPids() {
+		if state := markOf(pid); state != "" && state != b.state {
+			return state
+		}
+	}
+	return ""
+}
+
+// markOf gives the state folder of the bench that a process belongs to.
+func markOf(pid int) string {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	for variable := range strings.SplitSeq(string(text), "\x00") {
+		if state, found := strings.CutPrefix(variable, marker+"="); found {
+			return state
+		}
+	}
+	return ""
 }
 
 func allPids() []int {

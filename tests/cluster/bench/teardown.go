@@ -27,31 +27,39 @@ const (
 // tearDown ends what the bench started and removes what it made, in whatever state it finds it:
 // each step looks at the machine, not at what an earlier run believed to have done.
 func (b *Bench) tearDown() error {
-	// Beside a foreign kubelet the pods and the rules may be its own.
-	alone := foreignKubelet() == 0
+	if entries, err := os.ReadDir(b.state); err == nil && len(entries) > 0 && len(absent(b.ownership())) > 0 {
+		return fmt.Errorf("%s holds what the bench did not put there: name another folder in SHIPWAY_BENCH_STATE, or empty it",
+			b.state)
+	}
 	b.killComponents()
+	// Beside a foreign kubelet or bench the pods, the rules and the bridges may be its own.
+	alone := foreignKubelet() == 0 && b.otherBench() == ""
 	if alone {
 		killCgroup(podCgroup)
+		killCgroup(engineCgroup)
 	}
-	killCgroup(engineCgroup)
 	if err := b.killMarked(); err != nil {
 		return err
 	}
 	b.unmountAll()
-	removeNamespaces()
+	if alone {
+		removeNamespaces()
+		removeBridges()
+		removeRules()
+		removeCgroup(podCgroup)
+		removeCgroup(engineCgroup)
+		b.removeTraces()
+		b.restoreKernel()
+	}
+	return b.removeState()
+}
+
+func removeBridges() {
 	for _, bridge := range []string{podBridge, engineBridge} {
 		if _, err := net.InterfaceByName(bridge); err == nil {
 			_ = run("ip", "link", "delete", bridge)
 		}
 	}
-	if alone {
-		removeRules()
-		removeCgroup(podCgroup)
-	}
-	removeCgroup(engineCgroup)
-	b.removeTraces(alone)
-	b.restoreKernel()
-	return b.removeState()
 }
 
 func (b *Bench) killComponents() {
@@ -66,7 +74,7 @@ func (b *Bench) killComponents() {
 // killMarked ends the shims, which outlive containerd, and whatever lost its pid file.
 func (b *Bench) killMarked() error {
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		left := slices.DeleteFunc(b.marked(), func(p process) bool { return !p.alive() || p.pid == os.Getpid() })
+		left := b.marked()
 		if len(left) == 0 {
 			return nil
 		}
@@ -216,7 +224,7 @@ func withoutRules(saved string) string {
 }
 
 // removeTraces removes what components insist on putting outside the state folder.
-func (b *Bench) removeTraces(alone bool) {
+func (b *Bench) removeTraces() {
 	results, _ := filepath.Glob("/var/lib/cni/results/shipway-bench-*")
 	for _, result := range results {
 		_ = os.Remove(result)
@@ -240,10 +248,8 @@ func (b *Bench) removeTraces(alone bool) {
 			_ = os.Remove(socket)
 		}
 	}
-	if alone {
-		_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet.sock")
-		_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint")
-	}
+	_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet.sock")
+	_ = os.Remove("/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint")
 	// Rmdir leaves a folder alone that holds anything.
 	for _, folder := range []string{"/var/lib/cni/results", "/var/lib/cni", "/var/log/containers",
 		"/var/lib/kubelet/device-plugins", "/var/lib/kubelet", "/run/containerd/s", "/run/containerd/fifo",
