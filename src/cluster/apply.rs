@@ -10,7 +10,7 @@ use super::{
     connect::Cluster,
     error::{ClusterError, FieldFinding, FieldOwner, Reason},
     owners,
-    request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, MANAGER, object_path, path},
+    request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, MANAGER, built_in, object_path, path},
     schema,
     survey::{PARALLEL, is_defined_by, mask_last_applied},
 };
@@ -89,7 +89,8 @@ impl Cluster {
         };
         mends.retain(|owner| !adoption.managers.contains(&owner.manager));
         let leaving = owners::leaving(&adoption.fields, &object.body(), live).into_iter().map(FieldPath);
-        let leaving = self.without_defaults(leaving.collect(), object, live).await;
+        let leaving = leaving.filter(|path| !path.to_string().ends_with("last-applied-configuration")).collect();
+        let leaving = self.without_defaults(leaving, object, live).await;
         Ok(Rehearsed::Done { body, leaving, adopts: adoption.managers, mends })
     }
 
@@ -133,8 +134,8 @@ impl Cluster {
         let change = match before {
             None => Change::Created,
             Some(before) if version(before) == version(&body) => Change::Unchanged,
-            // an adoption alone rewrites the bookkeeping, and changes no field
-            Some(before) if same_but_bookkeeping(before, &body) => Change::Unchanged,
+            // the version also moves with the status, and with an adoption's bookkeeping
+            Some(before) if same_but_bookkeeping(before, &body, &object.body()) => Change::Unchanged,
             Some(_) => Change::Changed,
         };
         let applied = applied(object, &body);
@@ -146,7 +147,7 @@ impl Cluster {
         let mut live = before.clone();
         for _ in 0..ADOPTION_TRIES {
             let Some(adoption) = owners::adoption(&live, &object.id, &object.resource.api_version()) else { break };
-            let patch = adoption_patch(&live, &adoption.managed_fields);
+            let patch = adoption_patch(&live, &adoption);
             let path = object_path(&object.resource, &object.id, &[("fieldManager", MANAGER)]);
             let call = Call::write(Method::PATCH, path, JSON_PATCH, patch.to_string()).about(&object.id);
             match self.ask_text(&call).await {
@@ -177,14 +178,14 @@ impl Cluster {
                 let (people, others): (Vec<_>, Vec<_>) =
                     owners.into_iter().partition(|owner| owners::is_taken_over(&owner.manager));
                 if !others.is_empty() {
-                    let conflict = ClusterError::Conflict { object: object.id.clone(), owners: others };
+                    let conflict = ClusterError::Conflict { object: Box::new(object.id.clone()), owners: others };
                     return Err(Failure::Error(conflict));
                 }
                 match self.apply_once(object, live, dry_run, true).await {
                     Ok(body) => Ok((body, people)),
                     Err(Refused::Final(failure)) => Err(failure),
                     Err(Refused::Conflict(owners)) => {
-                        Err(Failure::Error(ClusterError::Conflict { object: object.id.clone(), owners }))
+                        Err(Failure::Error(ClusterError::Conflict { object: Box::new(object.id.clone()), owners }))
                     }
                 }
             }
@@ -224,7 +225,7 @@ impl Cluster {
             _ => Vec::new(),
         };
         if !fields.is_empty() {
-            return ClusterError::Manifest { object: object.id.clone(), fields };
+            return ClusterError::Manifest { object: Box::new(object.id.clone()), fields };
         }
         let error = self.explain(failure, Some(&object.id));
         self.or_not_served(error, &object.resource, Some(&object.id)).await
@@ -259,6 +260,23 @@ impl Cluster {
         fields
     }
 
+    /// Creates a namespace with these labels where there is none; true where it did.
+    pub(crate) async fn ensure_namespace(&self, name: &str, labels: &Value) -> Result<bool, ClusterError> {
+        let namespaces = built_in("", "v1", "Namespace", "namespaces");
+        let id =
+            ObjectId { group: String::new(), kind: "Namespace".to_owned(), namespace: None, name: name.to_owned() };
+        if self.ask_if_there(&Call::get(object_path(&namespaces, &id, &[])).about(&id)).await?.is_some() {
+            return Ok(false);
+        }
+        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
+        let path = path(&namespaces, None, None, &[("fieldManager", MANAGER)]);
+        match self.ask(&Call::write(Method::POST, path, JSON, body.to_string()).about(&id)).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.reason() == Some(Reason::Exists) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Deletes one object, in the background; true where it was there. With `uid` only that very one.
     pub(crate) async fn delete(
         &self,
@@ -278,18 +296,24 @@ impl Cluster {
 
 const ADOPTION_TRIES: usize = 5;
 
-fn adoption_patch(live: &Value, managed_fields: &Value) -> Value {
+/// The annotation goes with the apply that follows, as our own field; a Deployment's generation moves with it.
+fn adoption_patch(live: &Value, adoption: &owners::Adoption) -> Value {
     let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or_default();
     let mut patch = vec![
         json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version}),
-        json!({"op": "replace", "path": "/metadata/managedFields", "value": managed_fields}),
+        json!({"op": "replace", "path": "/metadata/managedFields", "value": adoption.managed_fields}),
     ];
-    let annotation = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
-    if live.pointer(annotation).is_some() {
-        patch.push(json!({"op": "remove", "path": annotation}));
+    let is_ours = adoption
+        .fields
+        .pointer("/f:metadata/f:annotations")
+        .is_some_and(|ours| ours.get("f:kubectl.kubernetes.io/last-applied-configuration").is_some());
+    if !is_ours && live.pointer(LAST_APPLIED).is_some() {
+        patch.push(json!({"op": "remove", "path": LAST_APPLIED}));
     }
     Value::Array(patch)
 }
+
+const LAST_APPLIED: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
 
 /// `conflict with "kubectl-edit" using apps/v1` for each field; a 409 without such causes is about the version.
 fn conflict(status: &Status, live: Option<&Value>, object: &ObjectId) -> Refused {
@@ -303,7 +327,7 @@ fn conflict(status: &Status, live: Option<&Value>, object: &ObjectId) -> Refused
         })
         .collect();
     if owners.is_empty() {
-        return Refused::Final(Failure::Error(ClusterError::Stale { object: object.clone() }));
+        return Refused::Final(Failure::Error(ClusterError::Stale { object: Box::new(object.clone()) }));
     }
     Refused::Conflict(owners)
 }
@@ -327,15 +351,18 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// True where only managedFields, the version and the masked annotation differ.
-fn same_but_bookkeeping(before: &Value, after: &Value) -> bool {
+/// True where nothing differs that a manifest says: not status, managedFields or versions, and not the annotations
+/// that controllers count in (`deployment.kubernetes.io/revision`), for which a Deployment's generation moves, too.
+fn same_but_bookkeeping(before: &Value, after: &Value, manifest: &Value) -> bool {
+    let is_ours = |key: &str| manifest["metadata"]["annotations"].get(key).is_some();
     let plain = |body: &Value| {
         let mut body = body.clone();
         if let Some(metadata) = body["metadata"].as_object_mut() {
-            metadata.shift_remove("managedFields");
-            metadata.shift_remove("resourceVersion");
+            for key in ["managedFields", "resourceVersion", "generation"] {
+                metadata.shift_remove(key);
+            }
             if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-                annotations.shift_remove("kubectl.kubernetes.io/last-applied-configuration");
+                annotations.retain(|key, _| !key.contains("kubernetes.io/") || is_ours(key));
                 if annotations.is_empty() {
                     metadata.shift_remove("annotations");
                 }
@@ -381,12 +408,21 @@ mod tests {
     }
 
     #[test]
-    fn an_adoption_alone_is_no_change() {
-        let before = json!({"metadata": {"name": "a", "resourceVersion": "1", "managedFields": [],
-            "annotations": {"kubectl.kubernetes.io/last-applied-configuration": "***"}}, "spec": {"a": 1}, "status": {"x": 1}});
-        let mut after = json!({"metadata": {"name": "a", "resourceVersion": "2"}, "spec": {"a": 1}});
-        assert!(same_but_bookkeeping(&before, &after));
-        after["spec"]["a"] = json!(2);
-        assert!(!same_but_bookkeeping(&before, &after));
+    fn what_controllers_write_is_no_change_of_ours() {
+        let before = json!({"metadata": {"name": "a", "resourceVersion": "1", "generation": 3, "managedFields": [], "annotations": {
+            "kubectl.kubernetes.io/last-applied-configuration": "***", "deployment.kubernetes.io/revision": "3"}},
+            "spec": {"a": 1}, "status": {"x": 1}});
+        let after = |annotations: Value, a: i64| json!({"metadata": {"name": "a", "resourceVersion": "2", "generation": 4, "annotations": annotations}, "spec": {"a": a}});
+        let rows = [
+            (after(json!({"deployment.kubernetes.io/revision": "4"}), 1), true),
+            (after(json!({}), 1), true),
+            (after(json!({"example.com/mine": "1"}), 1), false),
+            (after(json!({"ingress.kubernetes.io/mine": "1"}), 1), false),
+            (after(json!({}), 2), false),
+        ];
+        let manifest = json!({"metadata": {"annotations": {"ingress.kubernetes.io/mine": "1"}}});
+        for (after, same) in rows {
+            assert_eq!(same_but_bookkeeping(&before, &after, &manifest), same, "{after}");
+        }
     }
 }

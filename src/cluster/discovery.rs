@@ -61,7 +61,7 @@ impl Cluster {
             Err(error) => return error,
         };
         ClusterError::NotServed {
-            object: object.cloned(),
+            object: object.cloned().map(Box::new),
             api_version: resource.api_version(),
             kind: resource.kind.clone(),
             served,

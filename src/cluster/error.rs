@@ -67,23 +67,29 @@ pub(crate) enum ClusterError {
     #[error("the certificate of {server} is not trusted: {why}")]
     Untrusted { server: String, why: String, hint: String },
     #[error("{text}")]
-    Refused { reason: Reason, object: Option<ObjectId>, text: String, fields: Vec<FieldFinding>, hints: Vec<String> },
+    Refused {
+        reason: Reason,
+        object: Option<Box<ObjectId>>,
+        text: String,
+        fields: Vec<FieldFinding>,
+        hints: Vec<String>,
+    },
     /// The group and version are not served, or have no such kind; `served` has the versions that do.
     #[error("{}", not_served(api_version, kind, served))]
-    NotServed { object: Option<ObjectId>, api_version: String, kind: String, served: Vec<String> },
+    NotServed { object: Option<Box<ObjectId>>, api_version: String, kind: String, served: Vec<String> },
     /// Controllers or other deployers own what the manifest sets.
     #[error("{object}: another manager owns what the manifest sets: {}", listed(owners))]
-    Conflict { object: ObjectId, owners: Vec<FieldOwner> },
+    Conflict { object: Box<ObjectId>, owners: Vec<FieldOwner> },
     /// The object changed between our reading and our writing (409 on `metadata.resourceVersion`).
     #[error("{object} was changed by somebody else meanwhile")]
-    Stale { object: ObjectId },
+    Stale { object: Box<ObjectId> },
     /// The manifest does not fit the kind's schema: unknown fields, wrong types, doubled keys.
     #[error("{object}: {}", findings(fields))]
-    Manifest { object: ObjectId, fields: Vec<FieldFinding> },
+    Manifest { object: Box<ObjectId>, fields: Vec<FieldFinding> },
     #[error("the lock is held by {holder} (waited {waited} s)")]
     Locked { holder: String, waited: u64 },
     #[error("{service} was switched meanwhile: its selector holds {found}, not {expected}{by}")]
-    SwitchLost { service: ObjectId, expected: String, found: String, by: String },
+    SwitchLost { service: Box<ObjectId>, expected: String, found: String, by: String },
     #[error("stopped before the server was asked")]
     Stopped,
     #[error("{server} answers what the Kubernetes API does not answer: {why}")]
@@ -158,11 +164,11 @@ impl Explain for ClusterError {
 
     fn object(&self) -> Option<ObjectId> {
         match self {
-            Self::Refused { object, .. } | Self::NotServed { object, .. } => object.clone(),
+            Self::Refused { object, .. } | Self::NotServed { object, .. } => object.as_deref().cloned(),
             Self::Conflict { object, .. } | Self::Stale { object } | Self::Manifest { object, .. } => {
-                Some(object.clone())
+                Some(object.as_ref().clone())
             }
-            Self::SwitchLost { service, .. } => Some(service.clone()),
+            Self::SwitchLost { service, .. } => Some(service.as_ref().clone()),
             _ => None,
         }
     }
@@ -199,5 +205,9 @@ fn listed(owners: &[FieldOwner]) -> String {
 }
 
 fn findings(fields: &[FieldFinding]) -> String {
-    fields.iter().map(|found| format!("{} `{}`", found.text, found.path)).collect::<Vec<_>>().join(", ")
+    let one = |found: &FieldFinding| match found.path.0.as_slice() {
+        [] => found.text.clone(),
+        _ => format!("{} `{}`", found.text, found.path),
+    };
+    fields.iter().map(one).collect::<Vec<_>>().join(", ")
 }

@@ -110,9 +110,6 @@ fn split(fields: &Value, path: &mut Vec<String>, id: &ObjectId) -> (Option<Value
     if is_an_operation(path, id) {
         return (None, Some(Value::Object(fields.clone())));
     }
-    if path.last().is_some_and(|last| last == LAST_APPLIED) {
-        return (None, None);
-    }
     if fields.is_empty() {
         return (Some(Value::Object(Map::new())), None);
     }
@@ -132,7 +129,6 @@ fn split(fields: &Value, path: &mut Vec<String>, id: &ObjectId) -> (Option<Value
     (some(taken), some(kept))
 }
 
-const LAST_APPLIED: &str = "f:kubectl.kubernetes.io/last-applied-configuration";
 const RESTARTED: &str = "f:kubectl.kubernetes.io/restartedAt";
 
 fn is_an_operation(path: &[String], id: &ObjectId) -> bool {
@@ -259,7 +255,7 @@ mod tests {
             ".": {}, "f:image": {}, "f:env": {
                 ".": {}, "k:{\"name\":\"OLD\"}": {".": {}, "f:name": {}, "f:value": {}},
                 "k:{\"name\":\"HAND\"}": {".": {}, "f:name": {}}}}});
-        let annotations = json!({"f:annotations": {".": {}}});
+        let annotations = json!({"f:annotations": {".": {}, "f:kubectl.kubernetes.io/last-applied-configuration": {}}});
         assert_eq!(
             adoption.fields,
             json!({"f:metadata": annotations, "f:spec": {"f:template": {"f:spec": {"f:containers": containers}}}})

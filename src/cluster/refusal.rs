@@ -21,7 +21,7 @@ pub(super) struct About<'a> {
 /// The error that the status stands for.
 pub(super) fn refused(status: &Status, about: About<'_>) -> ClusterError {
     if let (409, "Conflict", Some(object)) = (status.code, status.reason.as_str(), about.object) {
-        return ClusterError::Stale { object: object.clone() };
+        return ClusterError::Stale { object: Box::new(object.clone()) };
     }
     let reason = reason_of(status, about.object);
     let fields = fields_of(status, is_confidential(about.object));
@@ -44,7 +44,13 @@ pub(super) fn refused(status: &Status, about: About<'_>) -> ClusterError {
         _ if status.message.is_empty() => format!("{subject}: the server answers {}", status.code),
         _ => format!("{subject}: {}", first_line(&status.message)),
     };
-    ClusterError::Refused { reason, object: about.object.cloned(), hints: hints(reason, status, &fields), text, fields }
+    ClusterError::Refused {
+        reason,
+        object: about.object.cloned().map(Box::new),
+        hints: hints(reason, status, &fields),
+        text,
+        fields,
+    }
 }
 
 fn reason_of(status: &Status, object: Option<&ObjectId>) -> Reason {
@@ -168,6 +174,10 @@ fn hints(reason: Reason, status: &Status, fields: &[FieldFinding]) -> Vec<String
         Reason::Immutable => {
             let field = fields.first().map(|found| found.path.to_string()).unwrap_or_default();
             vec![format!("put `{field}` back as it is in the cluster, or delete the object yourself first")]
+        }
+        Reason::Invalid if status.message.contains("provided port is already allocated") => {
+            let text = "another Service has this nodePort; where it is this one's old name, delete that Service first";
+            vec![text.to_owned()]
         }
         _ => Vec::new(),
     }

@@ -237,7 +237,8 @@ impl Cluster {
         }
         // the innermost cause is what happened; those around it say only where
         let why = chain(error).last().map_or_else(|| error.to_string(), ToString::to_string);
-        self.unreachable(why.to_lowercase())
+        let why = why.split(" (os error").next().unwrap_or_default().to_lowercase();
+        self.unreachable(why)
     }
 
     pub(super) fn unreachable(&self, why: String) -> ClusterError {

@@ -31,7 +31,7 @@ pub(super) fn from_apply(message: &str, body: &Value) -> Vec<FieldFinding> {
                 "field not declared in schema" => "unknown field".to_owned(),
                 text if text.starts_with("duplicate entries for key") => doubled(text),
                 // what follows repeats the value
-                text => text.split(", got ").next().map_or_else(String::new, |wanted| format!("{wanted} in")),
+                text => expected(text.split(", got ").next().unwrap_or_default()),
             };
             Some(FieldFinding { path: located(path, body), text })
         })
@@ -78,6 +78,20 @@ fn words_of(kind: &str) -> &str {
         "string" => "text",
         kind => kind,
     }
+}
+
+/// `expected numeric (int or float)` in our words; those of the API's schema are few.
+fn expected(text: &str) -> String {
+    let kind = match text.strip_prefix("expected ") {
+        Some("numeric (int or float)" | "numeric") => "a number",
+        Some("string") => "text",
+        Some("boolean") => "true or false",
+        Some("list" | "array") => "a list",
+        Some("map" | "object") => "a map",
+        Some(other) => other,
+        None => return format!("{text} in"),
+    };
+    format!("expected {kind} in")
 }
 
 /// `duplicate entries for key [name="A"]`
@@ -180,13 +194,10 @@ mod tests {
                 ".spec.template.spec.containers[name=\"web.1\"].env: duplicate entries for key [name=\"A\"]",
                 vec!["name=\"A\" twice in spec.template.spec.containers[1].env"],
             ),
-            (
-                ".spec.replicas: expected numeric (int or float), got string",
-                vec!["expected numeric (int or float) in spec.replicas"],
-            ),
+            (".spec.replicas: expected numeric (int or float), got string", vec!["expected a number in spec.replicas"]),
             (
                 ".spec.template.spec.containers[name=\"web.1\"].env[name=\"A\"].value: expected string, got &value.valueUnstructured{Value:12345}",
-                vec!["expected string in spec.template.spec.containers[1].env[0].value"],
+                vec!["expected text in spec.template.spec.containers[1].env[0].value"],
             ),
         ];
         for (message, expected) in rows {

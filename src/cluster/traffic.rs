@@ -116,7 +116,12 @@ fn lost(expected: &Traffic, now: &Traffic, body: &Value) -> ClusterError {
         let text = |key: &str| entry[key].as_str().unwrap_or("unknown").to_owned();
         format!(" (by {}, {})", text("manager"), text("time"))
     });
-    ClusterError::SwitchLost { service: expected.service.clone(), expected: shown(expected), found: shown(now), by }
+    ClusterError::SwitchLost {
+        service: Box::new(expected.service.clone()),
+        expected: shown(expected),
+        found: shown(now),
+        by,
+    }
 }
 
 #[cfg(test)]
