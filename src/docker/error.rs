@@ -27,12 +27,12 @@ pub(crate) enum DockerError {
     #[error("cannot use {}: {why}", file.display())]
     Ignore { file: PathBuf, why: String },
     #[error("error in the Dockerfile: {why}")]
-    Dockerfile { why: String, place: Option<Place> },
+    Dockerfile { why: String, place: Option<Box<Place>> },
     #[error("cannot get the base image {image}: {why}")]
     BaseImage { image: String, why: String, trouble: RegistryTrouble },
     /// An instruction failed; `step` is its text.
     #[error("`{step}` fails: {why}")]
-    Build { step: String, why: String, place: Option<Place>, is_missing_file: bool, log: Vec<String> },
+    Build { step: String, why: String, place: Option<Box<Place>>, is_missing_file: bool, log: Vec<String> },
     #[error("the engine has no image {image}")]
     ImageNotBuilt { image: String },
     #[error("cannot push {reference}: {why}")]
@@ -179,7 +179,7 @@ impl Explain for DockerError {
 
     fn place(&self) -> Option<Place> {
         match self {
-            Self::Dockerfile { place, .. } | Self::Build { place, .. } => place.clone(),
+            Self::Dockerfile { place, .. } | Self::Build { place, .. } => place.as_deref().cloned(),
             _ => None,
         }
     }

@@ -129,16 +129,16 @@ fn tail(text: &str) -> &str {
 }
 
 /// `dockerfile parse error line 3: ..`, and newer ones `.. on line 3: ..`
-fn syntax_place(text: &str, dockerfile: &Path) -> Option<Place> {
+fn syntax_place(text: &str, dockerfile: &Path) -> Option<Box<Place>> {
     let after = text.get("dockerfile parse error".len()..)?.trim_start().trim_start_matches("on ");
     let digits = after.strip_prefix("line ")?.split(':').next()?;
     Some(place_of_line(dockerfile, digits.trim().parse().ok()?))
 }
 
-fn place_of_line(dockerfile: &Path, line: usize) -> Place {
+fn place_of_line(dockerfile: &Path, line: usize) -> Box<Place> {
     let text = std::fs::read_to_string(dockerfile).unwrap_or_default();
     let snippet = text.lines().nth(line.saturating_sub(1)).map(str::to_owned);
-    Place { file: dockerfile.display().to_string(), line, column: 1, snippet }
+    Box::new(Place { file: dockerfile.display().to_string(), line, column: 1, snippet })
 }
 
 /// `errdefs.Source` of BuildKit, which comes as JSON.
@@ -161,7 +161,7 @@ struct Position {
 }
 
 /// Where the failing instruction stands, if the engine says so.
-fn place(status: &Status, dockerfile: &Path) -> Option<Place> {
+fn place(status: &Status, dockerfile: &Path) -> Option<Box<Place>> {
     let details = RpcStatus::decode(status.details()).ok()?;
     let source = details.details.iter().find(|detail| detail.type_url.contains("errdefs.Source"))?;
     let source: Source = serde_json::from_slice(&source.value).ok()?;
@@ -170,7 +170,7 @@ fn place(status: &Status, dockerfile: &Path) -> Option<Place> {
 }
 
 /// The one line of the Dockerfile that reads as the step does; old engines name no place.
-fn instruction_place(instruction: &str, dockerfile: &Path) -> Option<Place> {
+fn instruction_place(instruction: &str, dockerfile: &Path) -> Option<Box<Place>> {
     let text = std::fs::read_to_string(dockerfile).ok()?;
     let wanted = collapsed(instruction);
     let mut matching = instructions(&text).into_iter().filter(|(_, found)| collapsed(found) == wanted);
@@ -238,7 +238,7 @@ mod tests {
         };
         let error = explain(&Status::unknown(message), &progress, &request, &[]);
         let place = match &error {
-            DockerError::Build { place, .. } | DockerError::Dockerfile { place, .. } => place.as_ref(),
+            DockerError::Build { place, .. } | DockerError::Dockerfile { place, .. } => place.as_deref(),
             _ => None,
         };
         (error.to_string(), place.map(|place| place.line))
