@@ -46,7 +46,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hyper_util", &["docker"]),
     ("h2", &["docker"]),
     ("oci_client", &["registry"]),
-    ("docker_credential", &["registry"]),
     ("kube", &["cluster"]),
     ("k8s_openapi", &["kinds", "cluster"]),
     ("anstream", &["report"]),
