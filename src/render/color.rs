@@ -56,9 +56,9 @@ impl<'r> Colors<'r> {
                 Ok(())
             }
             None => Err(RenderError::NoColorInSelector {
-                object: object.id.clone(),
+                object: object.id.clone().into(),
                 label: label.clone(),
-                place: manifests.place(&object.from, &selector),
+                place: manifests.boxed_place(&object.from, &selector),
             }),
         }
     }

@@ -10,50 +10,56 @@ pub(crate) enum RenderError {
     #[error(transparent)]
     Yaml(#[from] YamlError),
     #[error("a manifest is a mapping with apiVersion, kind and metadata, not {found}")]
-    NotAnObject { found: &'static str, place: Option<Place> },
+    NotAnObject { found: &'static str, place: Option<Box<Place>> },
     #[error("the manifest has no `{field}`")]
-    Missing { field: &'static str, place: Option<Place> },
+    Missing { field: &'static str, place: Option<Box<Place>> },
     #[error("`{api_version}` is not an apiVersion (`v1`, `apps/v1`)")]
-    ApiVersion { api_version: String, place: Option<Place> },
+    ApiVersion { api_version: String, place: Option<Box<Place>> },
     #[error("`{path}` is {found}, and must be a text")]
-    NotText { path: String, found: &'static str, place: Option<Place> },
+    NotText { path: String, found: &'static str, place: Option<Box<Place>> },
     #[error("{kind} has generateName in the place of a name")]
-    GenerateName { kind: String, place: Option<Place> },
+    GenerateName { kind: String, place: Option<Box<Place>> },
     #[error("{object} stands twice in the manifests")]
-    Twice { object: ObjectId, first: Option<Place>, place: Option<Place> },
+    Twice { object: Box<ObjectId>, first: Option<Box<Place>>, place: Option<Box<Place>> },
     #[error("{api_version} {kind} is gone since Kubernetes {since}", since = removed.since)]
-    Removed { api_version: String, kind: String, removed: Removed, also: Vec<&'static str>, place: Option<Place> },
+    Removed {
+        api_version: String,
+        kind: String,
+        removed: Box<Removed>,
+        also: Vec<&'static str>,
+        place: Option<Box<Place>>,
+    },
     #[error("`$patch: {directive}` is not known")]
-    Directive { directive: String, place: Option<Place> },
+    Directive { directive: String, place: Option<Box<Place>> },
     #[error("the overlay deletes {object}, which is not in the base")]
-    NothingToDelete { object: ObjectId, place: Option<Place> },
+    NothingToDelete { object: Box<ObjectId>, place: Option<Box<Place>> },
     #[error("{object} is {size} bytes, and the API server takes at most 3 MiB")]
-    TooLarge { object: ObjectId, size: usize, place: Option<Place> },
+    TooLarge { object: Box<ObjectId>, size: usize, place: Option<Box<Place>> },
 
     #[error("the manifests name no image without a tag or with `latest`, so none is known to be the app's")]
     NoAppImage { found: Vec<String> },
     #[error("the manifests name several images without a tag or with `latest`: {names}", names = listed(repositories))]
     SeveralAppImages { repositories: Vec<Repository> },
     #[error("{object} has a placeholder for an image: `{text}`")]
-    Placeholder { object: ObjectId, text: String, place: Option<Place> },
+    Placeholder { object: Box<ObjectId>, text: String, place: Option<Box<Place>> },
     #[error("{object} has an image that cannot be read")]
-    Image { object: ObjectId, source: ReferenceError, place: Option<Place> },
+    Image { object: Box<ObjectId>, source: ReferenceError, place: Option<Box<Place>> },
     #[error("no manifest uses the image {repository}")]
     UnusedImage { repository: Repository, found: Vec<String> },
 
     #[error("{object} is in namespace {namespace}, and the target is {target}")]
-    OtherNamespace { object: ObjectId, namespace: String, target: String, place: Option<Place> },
+    OtherNamespace { object: Box<ObjectId>, namespace: String, target: String, place: Option<Box<Place>> },
     #[error("{object} belongs to the whole cluster, not to namespace {target}")]
-    ClusterScoped { object: ObjectId, entry: String, target: String, place: Option<Place> },
+    ClusterScoped { object: Box<ObjectId>, entry: String, target: String, place: Option<Box<Place>> },
     #[error("{object} carries the label of another app: shipway.dev/app={app}")]
-    OtherApp { object: ObjectId, app: String, place: Option<Place> },
+    OtherApp { object: Box<ObjectId>, app: String, place: Option<Box<Place>> },
     #[error("`shipway.dev/phase: {value}` is not known")]
-    Phase { object: ObjectId, value: String, place: Option<Place> },
+    Phase { object: Box<ObjectId>, value: String, place: Option<Box<Place>> },
 
     #[error("no manifest is of the colour {color}: no pod template has the label `{label}: {color}`")]
     NoColor { label: String, color: String },
     #[error("the selector of {object} has no `{label}`")]
-    NoColorInSelector { object: ObjectId, label: String, place: Option<Place> },
+    NoColorInSelector { object: Box<ObjectId>, label: String, place: Option<Box<Place>> },
 }
 
 fn listed(repositories: &[Repository]) -> String {
@@ -83,9 +89,9 @@ impl Explain for RenderError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Yaml(error) => return error.hints(),
-            Self::Removed { removed, also, .. } => return to_serve_again(*removed, also),
+            Self::Removed { removed, also, .. } => return to_serve_again(removed, also),
             Self::NotAnObject { .. } | Self::Missing { .. } => return self.hints_of_form(),
-            Self::NotText { place, .. } => quote_it(place.as_ref()),
+            Self::NotText { place, .. } => quote_it(place.as_deref()),
             Self::ApiVersion { .. } => "write the group and the version: `apps/v1`, or `v1` for the core group".into(),
             Self::GenerateName { .. } => "write metadata.name: shipway applies objects by their name".into(),
             Self::Twice { first: Some(first), .. } => format!("remove one of them; the other one is in {first}"),
@@ -135,7 +141,7 @@ impl Explain for RenderError {
             | Self::ClusterScoped { object, .. }
             | Self::OtherApp { object, .. }
             | Self::Phase { object, .. }
-            | Self::NoColorInSelector { object, .. } => Some(object.clone()),
+            | Self::NoColorInSelector { object, .. } => Some((**object).clone()),
             _ => None,
         }
     }
@@ -159,7 +165,7 @@ impl Explain for RenderError {
             | Self::ClusterScoped { place, .. }
             | Self::OtherApp { place, .. }
             | Self::Phase { place, .. }
-            | Self::NoColorInSelector { place, .. } => place.clone(),
+            | Self::NoColorInSelector { place, .. } => place.as_deref().cloned(),
             Self::NoAppImage { .. }
             | Self::SeveralAppImages { .. }
             | Self::UnusedImage { .. }
@@ -190,7 +196,7 @@ impl RenderError {
     }
 }
 
-fn to_serve_again(removed: Removed, also: &[&str]) -> Vec<String> {
+fn to_serve_again(removed: &Removed, also: &[&str]) -> Vec<String> {
     let first = match removed.kind {
         Some(_) => None,
         None => Some(format!("write `apiVersion: {}`", removed.write)),

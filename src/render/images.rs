@@ -33,7 +33,7 @@ pub(super) fn uses(object: &Object) -> Vec<ImageUse> {
         found.extend(containers.chain(volumes).filter_map(|path| {
             let text = path.find(&object.body)?.as_str()?.to_owned();
             let reference = text.parse();
-            Some(ImageUse { text, reference, object: object.id.clone(), path, from: object.from.clone() })
+            Some(ImageUse { text, reference, object: object.id.clone().into(), path, from: object.from.clone() })
         }));
     }
     found
@@ -66,8 +66,8 @@ pub(super) fn texts(uses: &[ImageUse]) -> Vec<String> {
 
 /// Why an image cannot be deployed as it is written.
 pub(super) fn fault(manifests: &Manifests, of: &ImageUse) -> Option<RenderError> {
-    let place = || manifests.place(&of.from, &of.path);
-    let object = of.object.clone();
+    let place = || manifests.boxed_place(&of.from, &of.path);
+    let object = of.object.clone().into();
     if is_placeholder(&of.text) {
         return Some(RenderError::Placeholder { object, text: of.text.clone(), place: place() });
     }

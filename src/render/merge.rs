@@ -269,6 +269,16 @@ mod tests {
                 json!({"ports": [{"port": 80, "nodePort": 30080}, {"port": 443}]}),
                 json!({"ports": [{"port": 80, "targetPort": 8080, "nodePort": 30080}, {"port": 443}]}),
             ),
+        ] {
+            let mut merged = base;
+            merge(&mut merged, &overlay, true).unwrap();
+            assert_eq!(merged, expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_stand_together_is_replaced() {
+        for (what, base, overlay, expected) in [
             (
                 "a volume of another source",
                 json!({"volumes": [{"name": "a", "emptyDir": {}}, {"name": "b", "configMap": {"name": "x"}}]}),

@@ -2,16 +2,17 @@
 
 use std::collections::HashMap;
 
+use base64::Engine as _;
 use serde_json::{Map, Value};
 
 use super::{
     RenderError,
-    check::{a_kind_of, untexts},
+    check::{a_kind_of, drop_repeated_variables, untexts},
     merge,
 };
 use crate::{
     kinds,
-    model::{DocumentRef, FieldPath, Layers, Object, ObjectId, Place, Problem, Resource, SourceText},
+    model::{DocumentRef, Exit, FieldPath, Layers, Object, ObjectId, Place, Problem, Resource, SourceText},
     yaml,
 };
 
@@ -33,16 +34,51 @@ struct Entry {
     from: Vec<DocumentRef>,
 }
 
+impl Entry {
+    fn new(object: Object) -> Self {
+        Self { id: object.id, resource: object.resource, json: object.body.to_string(), from: object.from }
+    }
+
+    /// Without what is nothing to the server, or is the server's own.
+    fn clean(mut object: Object) -> Self {
+        drop_what_the_server_owns(&mut object.body);
+        if kinds::find(&object.id.group, &object.id.kind).is_some() {
+            drop_nulls(&mut object.body);
+        }
+        Self::new(object)
+    }
+
+    fn object(&self) -> Object {
+        Object {
+            id: self.id.clone(),
+            resource: self.resource.clone(),
+            // it was written by us
+            body: serde_json::from_str(&self.json).unwrap_or(Value::Null),
+            from: self.from.clone(),
+        }
+    }
+}
+
 impl Manifests {
     /// The objects in the order of the files, one at a time. Their namespace is the one that is written, if any.
     pub(crate) fn objects(&self) -> impl Iterator<Item = Object> + '_ {
-        self.entries.iter().map(|entry| Object {
-            id: entry.id.clone(),
-            resource: entry.resource.clone(),
-            // it was written by us
-            body: serde_json::from_str(&entry.json).unwrap_or(Value::Null),
-            from: entry.from.clone(),
-        })
+        self.entries.iter().map(Entry::object)
+    }
+
+    /// The values of all Secrets, as they are written and decoded: for the redactor to learn.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        let is_confidential = |id: &ObjectId| kinds::find(&id.group, &id.kind).is_some_and(|kind| kind.confidential);
+        let mut values = Vec::new();
+        for object in self.entries.iter().filter(|entry| is_confidential(&entry.id)).map(Entry::object) {
+            let texts = |field: &str| object.body.get(field).and_then(Value::as_object).into_iter().flatten();
+            let written = ["data", "stringData"].into_iter().flat_map(texts);
+            for text in written.filter_map(|(_, value)| value.as_str()) {
+                let decoded = base64::engine::general_purpose::STANDARD.decode(text).ok();
+                values.extend(decoded.and_then(|bytes| String::from_utf8(bytes).ok()));
+                values.push(text.to_owned());
+            }
+        }
+        values
     }
 
     /// Where a field of an object stands, else what stands nearest above it; none for texts that are not at hand.
@@ -53,6 +89,11 @@ impl Manifests {
         };
         let exact = from.iter().rev().find_map(|document| find(yaml::locate, document));
         exact.or_else(|| from.iter().find_map(|document| find(yaml::nearest, document)))
+    }
+
+    /// The same, as errors carry it.
+    pub(super) fn boxed_place(&self, from: &[DocumentRef], path: &FieldPath) -> Option<Box<Place>> {
+        self.place(from, path).map(Box::new)
     }
 }
 
@@ -70,12 +111,10 @@ fn within(document: &DocumentRef, path: &FieldPath) -> FieldPath {
 pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
     let texts = layers.base.iter().chain(&layers.overlay).cloned().collect();
     let mut reader = Reader { found: Manifests { texts, ..Manifests::default() }, errors: Vec::new() };
-    let base = reader.layer(&layers.base);
-    let overlay = reader.layer(&layers.overlay);
-    let merged = reader.laid_over(base, overlay);
-    for object in merged {
-        reader.found.entries.push(at_rest(object));
-    }
+    let base = reader.layer(&layers.base, Entry::clean);
+    // null takes away in an overlay
+    let overlay = reader.layer(&layers.overlay, Entry::new);
+    reader.found.entries = reader.laid_over(base, overlay);
     if reader.errors.is_empty() { Ok(reader.found) } else { Err(reader.errors) }
 }
 
@@ -88,35 +127,31 @@ struct Reader {
 type Name = (String, String, String);
 
 impl Reader {
-    fn layer(&mut self, texts: &[SourceText]) -> Vec<Object> {
-        let mut objects: Vec<Object> = Vec::new();
+    fn layer(&mut self, texts: &[SourceText], at_rest: fn(Object) -> Entry) -> Vec<Entry> {
+        let mut entries = Vec::new();
         for text in texts {
-            let documents = match yaml::documents(text) {
-                Ok(documents) => documents,
-                Err(error) => {
-                    self.errors.push(error.into());
-                    continue;
-                }
-            };
-            self.found.warnings.extend(documents.warnings);
-            for document in documents.documents {
+            let read = yaml::for_each(text, |document| {
                 for (value, at) in opened(document.value, document.at) {
-                    objects.extend(self.object(value, at));
+                    entries.extend(self.object(value, at).map(at_rest));
                 }
+            });
+            match read {
+                Ok(warnings) => self.found.warnings.extend(warnings),
+                Err(error) => self.errors.push(error.into()),
             }
         }
-        self.refuse_twins(&objects);
-        objects
+        self.refuse_twins(&entries);
+        entries
     }
 
-    fn refuse_twins(&mut self, objects: &[Object]) {
-        let mut seen: HashMap<&ObjectId, &Object> = HashMap::new();
-        for object in objects {
-            if let Some(first) = seen.insert(&object.id, object) {
+    fn refuse_twins(&mut self, entries: &[Entry]) {
+        let mut seen: HashMap<&ObjectId, &Entry> = HashMap::new();
+        for entry in entries {
+            if let Some(first) = seen.insert(&entry.id, entry) {
                 let start = FieldPath::default();
-                let first = self.found.place(&first.from, &start);
-                let place = self.found.place(&object.from, &start);
-                self.errors.push(RenderError::Twice { object: object.id.clone(), first, place });
+                let first = self.found.boxed_place(&first.from, &start);
+                let place = self.found.boxed_place(&entry.from, &start);
+                self.errors.push(RenderError::Twice { object: entry.id.clone().into(), first, place });
             }
         }
     }
@@ -124,9 +159,15 @@ impl Reader {
     fn object(&mut self, body: Value, at: DocumentRef) -> Option<Object> {
         let from = vec![at];
         match self.checked(body, &from) {
-            Ok(object) => {
+            Ok(mut object) => {
+                for variable in drop_repeated_variables(&mut object) {
+                    let place = self.found.place(&object.from, &variable.path);
+                    let text = format!("the variable `{}` stands twice: the last one wins", variable.name);
+                    let warning = Problem::new("duplicate-key", Exit::Input, text).about(object.id.clone());
+                    self.found.warnings.push(Problem { place, ..warning });
+                }
                 for untext in untexts(&object) {
-                    let place = self.found.place(&object.from, &untext.path);
+                    let place = self.found.boxed_place(&object.from, &untext.path);
                     let path = untext.path.to_string();
                     self.errors.push(RenderError::NotText { path, found: untext.found, place });
                 }
@@ -140,7 +181,7 @@ impl Reader {
     }
 
     fn checked(&self, body: Value, from: &[DocumentRef]) -> Result<Object, RenderError> {
-        let place = |path: &str| self.found.place(from, &FieldPath::parse(path));
+        let place = |path: &str| self.found.boxed_place(from, &FieldPath::parse(path));
         if !body.is_object() {
             return Err(RenderError::NotAnObject { found: a_kind_of(&body), place: place("") });
         }
@@ -156,7 +197,13 @@ impl Reader {
         let kind = needed("kind")?;
         if let Some(removed) = kinds::removed(&api_version, &kind) {
             let also = removed.also.iter().copied().filter(|text| still_to_do(text, &body)).collect();
-            return Err(RenderError::Removed { api_version, kind, removed, also, place: place("apiVersion") });
+            return Err(RenderError::Removed {
+                api_version,
+                kind,
+                removed: removed.into(),
+                also,
+                place: place("apiVersion"),
+            });
         }
         if text("metadata.name")?.is_none() && text("metadata.generateName")?.is_some() {
             return Err(RenderError::GenerateName { kind, place: place("metadata.generateName") });
@@ -170,42 +217,42 @@ impl Reader {
         Ok(Object { id, resource, body, from: from.to_vec() })
     }
 
-    fn laid_over(&mut self, base: Vec<Object>, overlay: Vec<Object>) -> Vec<Object> {
-        let mut objects: Vec<Option<Object>> = base.into_iter().map(Some).collect();
+    fn laid_over(&mut self, base: Vec<Entry>, overlay: Vec<Entry>) -> Vec<Entry> {
         let mut names: HashMap<Name, Vec<usize>> = HashMap::new();
-        for (index, object) in objects.iter().flatten().enumerate() {
-            names.entry(name(&object.id)).or_default().push(index);
+        for (index, entry) in base.iter().enumerate() {
+            names.entry(name(&entry.id)).or_default().push(index);
         }
-        for over in overlay {
-            let under =
-                names.get(&name(&over.id)).into_iter().flatten().copied().find(|index| {
-                    objects[*index].as_ref().is_some_and(|object| is_same_namespace(&object.id, &over.id))
-                });
-            match under {
-                Some(index) if merge::deletes(&over.body) => objects[index] = None,
-                Some(index) => {
-                    if let Some(object) = objects[index].take() {
-                        objects[index] = Some(self.merged(object, over));
-                    }
+        let mut entries: Vec<Option<Entry>> = base.into_iter().map(Some).collect();
+        for over in overlay.iter().map(Entry::object) {
+            let named = names.get(&name(&over.id)).into_iter().flatten().copied();
+            let under = named
+                .clone()
+                .find(|index| entries[*index].as_ref().is_some_and(|entry| is_same_namespace(&entry.id, &over.id)));
+            let base = under.and_then(|index| entries[index].take());
+            match (base, merge::deletes(&over.body)) {
+                (Some(_), true) => {}
+                (None, true) => {
+                    let place = self.found.boxed_place(&over.from, &FieldPath::default());
+                    self.errors.push(RenderError::NothingToDelete { object: over.id.into(), place });
                 }
-                None if merge::deletes(&over.body) => {
-                    let place = self.found.place(&over.from, &FieldPath::default());
-                    self.errors.push(RenderError::NothingToDelete { object: over.id, place });
+                (Some(entry), false) => {
+                    let merged = Entry::clean(self.merged(entry.object(), over));
+                    entries[under.unwrap_or_default()] = Some(merged);
                 }
-                None => {
+                (None, false) => {
                     let empty = Object { body: Value::Object(Map::new()), from: Vec::new(), ..over.clone() };
-                    objects.push(Some(self.merged(empty, over)));
+                    entries.push(Some(Entry::clean(self.merged(empty, over))));
                 }
             }
         }
-        objects.into_iter().flatten().collect()
+        entries.into_iter().flatten().collect()
     }
 
     /// The overlay's version and namespace win.
     fn merged(&mut self, mut object: Object, over: Object) -> Object {
         let keyed = kinds::find(&over.id.group, &over.id.kind).is_some();
         if let Err(unknown) = merge::merge(&mut object.body, &over.body, keyed) {
-            let place = self.found.place(&over.from, &unknown.path);
+            let place = self.found.boxed_place(&over.from, &unknown.path);
             self.errors.push(RenderError::Directive { directive: unknown.directive, place });
         }
         object.from.extend(over.from);
@@ -279,14 +326,6 @@ fn still_to_do(remedy: &str, body: &Value) -> bool {
         ("leave out", Some(path)) => is_there(path),
         _ => true,
     }
-}
-
-fn at_rest(mut object: Object) -> Entry {
-    drop_what_the_server_owns(&mut object.body);
-    if kinds::find(&object.id.group, &object.id.kind).is_some() {
-        drop_nulls(&mut object.body);
-    }
-    Entry { id: object.id, resource: object.resource, json: object.body.to_string(), from: object.from }
 }
 
 /// What an object saved from a cluster carries: sent back, it is a conflict or a secret in the clear.
@@ -430,6 +469,30 @@ mod tests {
         };
         let files: Vec<_> = read(&layers).unwrap_err().iter().map(|error| error.place().unwrap().file).collect();
         assert_eq!(files, ["a.yaml", "b.yaml", "b.yaml", "c.yaml", "d.yaml"]);
+    }
+
+    #[test]
+    fn of_two_variables_of_one_name_the_last_wins_and_is_told() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - env:\n\
+                    \u{20}   - {name: A, value: '1'}\n    - {name: B}\n    - {name: A, value: '2'}\n";
+        let manifests = read(&base(text)).unwrap();
+        let env = manifests.objects().next().unwrap().body["spec"]["containers"][0]["env"].clone();
+        assert_eq!(env, json!([{"name": "B"}, {"name": "A", "value": "2"}]));
+        let [warning] = &manifests.warnings[..] else { panic!("{:?}", manifests.warnings) };
+        assert_eq!(warning.text, "the variable `A` stands twice: the last one wins");
+        assert_eq!(warning.place.as_ref().unwrap().line, 7);
+    }
+
+    #[test]
+    fn values_of_secrets_are_learnt_and_never_shown() {
+        let secret =
+            "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: aHVudGVyMg==}\nstringData: {b: tiger7}\n";
+        assert_eq!(read(&base(secret)).unwrap().secrets(), ["hunter2", "aHVudGVyMg==", "tiger7"]);
+        for broken in [secret.replace("tiger7", "123456"), secret.replace("tiger7}", "tiger7")] {
+            let errors = read(&base(&broken)).unwrap_err();
+            let told: Vec<_> = errors.into_iter().map(Problem::from).map(|problem| format!("{problem:?}")).collect();
+            assert!(!told[0].contains("tiger7") && !told[0].contains("123456"), "{told:?}");
+        }
     }
 
     #[test]

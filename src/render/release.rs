@@ -140,8 +140,8 @@ impl<'r> Work<'r> {
         let stage = self.stage(&object)?;
         let rendered = at_rest(object, stage);
         if rendered.json.len() > LARGEST_OBJECT {
-            let place = self.manifests.place(&rendered.from, &FieldPath::default());
-            return Err(RenderError::TooLarge { object: rendered.id, size: rendered.json.len(), place });
+            let place = self.manifests.boxed_place(&rendered.from, &FieldPath::default());
+            return Err(RenderError::TooLarge { object: rendered.id.into(), size: rendered.json.len(), place });
         }
         self.objects.push(rendered);
         Ok(())
@@ -156,8 +156,8 @@ impl<'r> Work<'r> {
         let Some(first) = self.seen.insert(object.id.clone(), object.from.clone()) else {
             return Ok(());
         };
-        let place = |from: &[DocumentRef]| self.manifests.place(from, &FieldPath::default());
-        Err(RenderError::Twice { object: object.id.clone(), first: place(&first), place: place(&object.from) })
+        let place = |from: &[DocumentRef]| self.manifests.boxed_place(from, &FieldPath::default());
+        Err(RenderError::Twice { object: object.id.clone().into(), first: place(&first), place: place(&object.from) })
     }
 
     /// Labels on the object and on the pods, never in a selector; the configuration's hash on pods that are rolled.
@@ -166,9 +166,9 @@ impl<'r> Work<'r> {
         let label = metadata.key("labels").key(APP_LABEL);
         if let Some(app) = label.find(&object.body).and_then(Value::as_str).filter(|app| *app != self.target.app) {
             return Err(RenderError::OtherApp {
-                object: object.id.clone(),
+                object: object.id.clone().into(),
                 app: app.to_owned(),
-                place: self.manifests.place(&object.from, &label),
+                place: self.manifests.boxed_place(&object.from, &label),
             });
         }
         let app = &self.target.app;
@@ -198,9 +198,9 @@ impl<'r> Work<'r> {
             Some((_, "after")) => Ok(Stage::After),
             Some((_, "on-failure")) => Ok(Stage::OnFailure),
             Some((path, value)) => Err(RenderError::Phase {
-                object: object.id.clone(),
+                object: object.id.clone().into(),
                 value: value.to_owned(),
-                place: self.manifests.place(&object.from, path),
+                place: self.manifests.boxed_place(&object.from, path),
             }),
         }
     }

@@ -33,10 +33,10 @@ fn into_namespace(
     match &object.id.namespace {
         Some(namespace) if namespace != ours && !allow.namespaces.contains(namespace) => {
             return Err(RenderError::OtherNamespace {
-                object: object.id.clone(),
+                object: object.id.clone().into(),
                 namespace: namespace.clone(),
                 target: ours.clone(),
-                place: manifests.place(&object.from, &FieldPath::parse("metadata.namespace")),
+                place: manifests.boxed_place(&object.from, &FieldPath::parse("metadata.namespace")),
             });
         }
         Some(_) => {}
@@ -71,10 +71,10 @@ fn of_cluster(
         true if id.name == target.namespace.value => Ok(Scope::Inside),
         true => Ok(Scope::PassedOver("not the target's namespace".to_owned())),
         false => Err(RenderError::ClusterScoped {
-            object: id.clone(),
+            object: id.clone().into(),
             entry: one,
             target: target.namespace.value.clone(),
-            place: manifests.place(&object.from, &FieldPath::parse("kind")),
+            place: manifests.boxed_place(&object.from, &FieldPath::parse("kind")),
         }),
     }
 }

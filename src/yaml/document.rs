@@ -31,20 +31,25 @@ const MOST_WARNINGS: usize = 50;
 /// Reads all documents of a text as kubectl does. Empty documents are passed over, but counted in
 /// [`DocumentRef::document`].
 pub(crate) fn documents(text: &SourceText) -> Result<Documents, YamlError> {
-    let mut read = Documents::default();
+    let mut documents = Vec::new();
+    let warnings = for_each(text, |document| documents.push(document))?;
+    Ok(Documents { documents, warnings })
+}
+
+/// The same one by one, for texts of thousands of documents; answers with the warnings.
+pub(crate) fn for_each(text: &SourceText, mut take: impl FnMut(Document)) -> Result<Vec<Problem>, YamlError> {
     let mut number = 0;
     let mut reader = Reader { text, aliased: 0, duplicates: Vec::new() };
     each_document(text, |root| {
         let value = reader.value(&root, false)?;
         if !value.is_null() {
-            let at = DocumentRef { file: text.name.clone(), document: number, line: root.at.line as usize, item: None };
-            read.documents.push(Document { value, at });
+            let line = root.at.line as usize;
+            take(Document { value, at: DocumentRef { file: text.name.clone(), document: number, line, item: None } });
         }
         number += 1;
         Ok(())
     })?;
-    read.warnings = reader.duplicates.into_iter().map(|duplicate| duplicate.told(text)).collect();
-    Ok(read)
+    Ok(reader.duplicates.into_iter().map(|duplicate| duplicate.told(text)).collect())
 }
 
 struct Duplicate {

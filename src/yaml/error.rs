@@ -63,14 +63,7 @@ impl Explain for YamlError {
             Self::Syntax { place, .. } if place.snippet.as_deref().is_some_and(|line| line.contains("{{")) => {
                 "this looks like a template: render it first (`helm template .. | shipway deploy -f -`)"
             }
-            Self::Syntax { place, .. } if place.snippet.as_deref().is_some_and(|line| line.trim_start() != line) => {
-                let tabs = place
-                    .snippet
-                    .as_deref()
-                    .is_some_and(|line| line.chars().take_while(|c| c.is_whitespace()).any(|c| c == '\t'));
-                if !tabs {
-                    return Vec::new();
-                }
+            Self::Syntax { place, .. } if place.snippet.as_deref().is_some_and(is_indented_by_tabs) => {
                 "YAML is indented by spaces, not tabs"
             }
             Self::TooLarge { .. } | Self::TooMany { .. } => "split the file",
@@ -85,15 +78,27 @@ impl Explain for YamlError {
     }
 }
 
+fn is_indented_by_tabs(line: &str) -> bool {
+    line.trim_start_matches(' ').starts_with('\t')
+}
+
 impl Mark {
-    /// The place in the file, with the line itself.
+    /// The place in the file, with the line itself unless it may be a Secret's.
     pub(super) fn place(self, text: &SourceText) -> Place {
-        let snippet = text.text.lines().nth(self.line.saturating_sub(1) as usize);
+        let line = text.text.lines().nth(self.line.saturating_sub(1) as usize);
         Place {
             file: text.name.to_string(),
             line: self.line as usize,
             column: self.column as usize,
-            snippet: snippet.map(str::to_owned),
+            snippet: line.filter(|_| !has_secrets(text)).map(str::to_owned),
         }
     }
+}
+
+/// Looks at the text only: what cannot be parsed may hold a Secret as well.
+fn has_secrets(text: &SourceText) -> bool {
+    text.text.split("Secret").skip(1).zip(text.text.split("Secret")).any(|(after, before)| {
+        let before = before.trim_end_matches(['"', '\'', ' ', '\t', ':', '\n', '\r']);
+        before.ends_with("kind") && !after.starts_with(|c: char| c.is_ascii_alphanumeric() && c != 'L')
+    })
 }
