@@ -318,7 +318,7 @@ limits:
 
     #[test]
     fn texts_that_look_like_something_else_are_quoted() {
-        for text in LOOKALIKES {
+        for text in LOOKALIKES.iter().copied() {
             let value = json!({"k": text, (text): 1, "l": [text]});
             assert_eq!(read_back(&print(std::slice::from_ref(&value))), [value], "{text:?}");
         }
