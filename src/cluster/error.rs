@@ -196,7 +196,7 @@ impl Reason {
 fn not_served(api_version: &str, kind: &str, served: &[String]) -> String {
     match served {
         [] => format!("the cluster serves no {kind} of {api_version}"),
-        served => format!("the cluster no longer serves {kind} of {api_version}; it serves {}", served.join(", ")),
+        served => format!("the cluster does not serve {kind} of {api_version}; it serves {}", served.join(", ")),
     }
 }
 
