@@ -7,5 +7,5 @@ mod write;
 
 pub(crate) use error::FileError;
 pub(crate) use manifests::manifests;
-pub(crate) use read::{read_stdin, read_text};
+pub(crate) use read::{read_if_there, read_stdin, read_text};
 pub(crate) use write::write;

@@ -19,6 +19,14 @@ pub(crate) fn read_text(path: &Path, name: &str) -> Result<SourceText, FileError
     bounded(file, name)
 }
 
+/// The same; none where there is no such file.
+pub(crate) fn read_if_there(path: &Path, name: &str) -> Result<Option<SourceText>, FileError> {
+    match read_text(path, name) {
+        Err(FileError::Missing { .. }) => Ok(None),
+        found => found.map(Some),
+    }
+}
+
 /// Reads standard input to its end, at most 10 MB; it is called `-`.
 pub(crate) fn read_stdin() -> Result<SourceText, FileError> {
     bounded(io::stdin().lock(), "-")

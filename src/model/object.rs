@@ -87,6 +87,20 @@ impl FieldPath {
         Self(steps)
     }
 
+    /// Takes the value at this path out of a body, where there is one.
+    pub fn remove(&self, body: &mut Value) {
+        let Some((last, before)) = self.0.split_last() else { return };
+        let parent = before.iter().try_fold(body, |value, step| match step {
+            PathStep::Key(key) => value.get_mut(key),
+            PathStep::Index(index) => value.get_mut(index),
+        });
+        match (parent, last) {
+            (Some(Value::Object(fields)), PathStep::Key(key)) => drop(fields.remove(key)),
+            (Some(Value::Array(items)), PathStep::Index(index)) if *index < items.len() => drop(items.remove(*index)),
+            _ => {}
+        }
+    }
+
     /// The value at this path, where there is one.
     pub fn find<'v>(&self, body: &'v Value) -> Option<&'v Value> {
         self.0.iter().try_fold(body, |value, step| match step {

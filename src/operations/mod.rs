@@ -1,1 +1,28 @@
 //! The verbs: the only place where rooms meet.
+//!
+//! A file a verb; what several share stands beside them: `context` (what every verb is given), `outcome` (how a verb
+//! ends), `checkout` (facts and settings), `application` (manifests and images), `follow` (a rollout to its end).
+
+mod application;
+mod apply;
+pub(crate) mod build;
+mod checkout;
+mod context;
+pub(crate) mod deploy;
+mod evidence;
+mod failure;
+mod follow;
+mod observe;
+mod places;
+pub(crate) mod plan;
+mod prepare;
+pub(crate) mod push;
+mod record;
+pub(crate) mod release;
+pub(crate) mod render;
+mod secret;
+pub(crate) mod settings;
+pub(crate) mod status;
+pub(crate) mod switch;
+
+pub(crate) use context::Context;

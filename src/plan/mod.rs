@@ -15,7 +15,7 @@ pub(crate) use admit::{admit, order};
 pub(crate) use changes::changes;
 pub(crate) use error::PlanError;
 pub(crate) use switch::{Decision, Readiness, Wish, switch};
-pub(crate) use target::{notes, target};
+pub(crate) use target::{environments, notes, target};
 
 /// The environment that is guarded even where no file says so.
 const PRODUCTION: &str = "production";

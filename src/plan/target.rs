@@ -6,7 +6,7 @@ use crate::{
 };
 
 use super::{
-    PRODUCTION, PlanError,
+    PRODUCTION, PlanError, QA,
     environment::{Chosen, choose},
     slug, tag,
 };
@@ -32,6 +32,37 @@ pub(crate) fn target(settings: &Settings, facts: &Facts) -> Result<Target, PlanE
         run_url: settings.run_url.as_ref().map(|url| url.value.clone()),
         user: settings.user.as_ref().map(|user| user.value.clone()),
     })
+}
+
+/// Every environment with its namespace, in the order of the configuration: what `status` shows. One whose namespace
+/// depends on a branch is there only as the current branch's own.
+pub(crate) fn environments(settings: &Settings, facts: &Facts) -> Vec<(String, String)> {
+    let current = choose(settings, facts).ok().map(|chosen| chosen.name.value);
+    let named = |name: &str, origin: Origin| Chosen {
+        name: Sourced::new(name.to_owned(), origin),
+        settings: settings.environment_named(name),
+        confirm: false,
+        unsure: false,
+    };
+    let mut all: Vec<Chosen<'_>> = match &settings.environment {
+        Some(asked) => vec![named(&asked.value, asked.origin.clone())],
+        None => settings
+            .environments
+            .iter()
+            .map(|environment| named(&environment.name.value, environment.name.origin.clone()))
+            .collect(),
+    };
+    if all.is_empty() {
+        all = [PRODUCTION, QA].map(|name| named(name, Origin::Default)).into();
+    }
+    let moves = |chosen: &Chosen<'_>| {
+        let template = chosen.settings.and_then(|found| found.namespace.as_ref());
+        template.is_some_and(|template| template.value.contains("{branch}") || template.value.contains("{user}"))
+    };
+    all.iter()
+        .filter(|chosen| !moves(chosen) || current.as_ref() == Some(&chosen.name.value))
+        .filter_map(|chosen| Some((chosen.name.value.clone(), namespace(settings, chosen).ok()?.value)))
+        .collect()
 }
 
 /// What a person should know about a target before anything happens.

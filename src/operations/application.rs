@@ -1,0 +1,128 @@
+//! The app as the checkout has it: its target, its manifests, its images.
+
+use std::path::PathBuf;
+
+use futures::future::try_join_all;
+
+use super::{Context, checkout::Checkout, failure::Failure, secret};
+use crate::{
+    cluster::Cluster,
+    config::ImageSettings,
+    files,
+    model::{Image, Origin, Outcome, Reference, RolloutEvent, SourceEvent, Sourced, Target, Traffic},
+    plan,
+    registry::Registry,
+    render::{self, Manifests},
+};
+
+pub(super) struct Application {
+    pub(super) checkout: Checkout,
+    pub(super) target: Target,
+    pub(super) manifests: Manifests,
+    /// At least one, unless the manifests come from another renderer.
+    pub(super) images: Vec<ImageSettings>,
+}
+
+impl Application {
+    /// Reads the checkout, and the manifests it names or `files` in their place.
+    pub(super) fn read(context: &Context, files: &[PathBuf]) -> Result<Self, Failure> {
+        let checkout = Checkout::read(context)?;
+        let target = checkout.target()?;
+        for note in plan::notes(&checkout.settings, &checkout.facts, &target) {
+            context.tell(note);
+        }
+        let manifests = read_manifests(context, &checkout, &target, files)?;
+        let images = images(&checkout, &manifests, !files.is_empty())?;
+        Ok(Self { checkout, target, manifests, images })
+    }
+
+    /// Writes what is decided into the outcome.
+    pub(super) fn describe(&self, outcome: &mut Outcome) {
+        let target = &self.target;
+        outcome.app = Some(target.app.clone());
+        outcome.environment = Some(target.environment.value.clone());
+        outcome.namespace = Some(target.namespace.value.clone());
+        outcome.commit = target.commit.as_ref().map(|commit| commit.sha.clone());
+        outcome.tag = Some(target.tag.value.clone());
+    }
+
+    pub(super) fn reference(&self, image: &ImageSettings) -> Reference {
+        let tag = Some(self.target.tag.value.clone());
+        Reference { repository: image.repository.value.clone(), tag, digest: None }
+    }
+
+    /// The registries, with the logins that count for this app's images.
+    pub(super) fn registry(&self, context: &Context) -> Registry {
+        let pushed = self.images.iter().map(|image| image.repository.value.registry.clone());
+        Registry::new(&context.variables, &context.redactor, pushed)
+    }
+
+    pub(super) fn moves_latest(&self) -> bool {
+        self.checkout.settings.latest.contains(&self.target.environment.value)
+    }
+
+    /// Asks the registry for every image of the app: digest and platforms. With `registry_check: false` by tag only.
+    pub(super) async fn resolve_images(&self, context: &Context, registry: &Registry) -> Result<Vec<Image>, Failure> {
+        let references = self.images.iter().map(|image| self.reference(image));
+        if !self.checkout.settings.deploy.registry_check.value {
+            return Ok(references.map(|reference| Image { reference, platforms: Vec::new() }).collect());
+        }
+        let images = try_join_all(references.map(async |reference| registry.resolve(&reference).await)).await?;
+        for image in &images {
+            context.tell(SourceEvent::Image { image: image.clone() });
+        }
+        Ok(images)
+    }
+
+    pub(super) async fn connect(&self, context: &Context) -> Result<Cluster, Failure> {
+        let options = self.checkout.settings.connection(&self.target.environment.value, &context.variables);
+        let cluster = Cluster::connect(&options, &context.redactor, context.listener.clone()).await?;
+        context.tell(SourceEvent::Connection { connection: cluster.connection().clone() });
+        Ok(cluster)
+    }
+
+    /// The Service that is switched, where the app has colours and the Service is there.
+    pub(super) async fn traffic(&self, cluster: &Cluster) -> Result<Option<Traffic>, Failure> {
+        match &self.checkout.settings.blue_green {
+            Some(blue_green) => Ok(cluster.traffic(&self.target.namespace.value, blue_green).await?),
+            None => Ok(None),
+        }
+    }
+}
+
+fn read_manifests(
+    context: &Context,
+    checkout: &Checkout,
+    target: &Target,
+    files: &[PathBuf],
+) -> Result<Manifests, Failure> {
+    let environment = &target.environment.value;
+    let layers = if files.is_empty() {
+        let paths: Vec<PathBuf> = checkout.settings.manifests.value.iter().map(PathBuf::from).collect();
+        files::manifests(&checkout.facts.root, &paths, environment)?
+    } else {
+        files::manifests(&context.directory, files, environment)?
+    };
+    let manifests = render::read(&layers)?;
+    secret::learn(&context.redactor, manifests.objects());
+    for warning in &manifests.warnings {
+        context.tell(RolloutEvent::Warning { problem: warning.clone() });
+    }
+    Ok(manifests)
+}
+
+/// As configured, else the one repository that the manifests leave open.
+fn images(checkout: &Checkout, manifests: &Manifests, ready_made: bool) -> Result<Vec<ImageSettings>, Failure> {
+    if !checkout.settings.images.is_empty() {
+        return Ok(checkout.settings.images.clone());
+    }
+    match render::app_image(manifests) {
+        Ok(repository) => {
+            let rule = Origin::Rule("the image without a tag in the manifests".to_owned());
+            Ok(vec![ImageSettings::conventional(Sourced::new(repository, rule))])
+        }
+        // manifests of another renderer may carry their images already
+        Err(_) if ready_made => Ok(Vec::new()),
+        Err(error) => Err(error.into()),
+    }
+}

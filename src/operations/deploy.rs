@@ -1,0 +1,223 @@
+//! `deploy`: from a commit whose images are at the registry to pods that are proven to run them.
+
+use std::path::PathBuf;
+
+use futures::future::try_join;
+
+use super::{
+    Context,
+    application::Application,
+    apply::{Step, apply_stage},
+    failure::{Failure, conclude, interrupted},
+    follow::{Witnesses, follow},
+    prepare::{self, Prepared},
+    record,
+};
+use crate::{
+    cluster::Cluster,
+    model::{
+        Applied, ApplyEvent, Change, Exit, Image, ObjectOutcome, Outcome, PodsOnImage, Problem, RecordState,
+        RolloutEvent, SourceEvent, Stage, Verdict, Watched,
+    },
+    registry::Registry,
+    rollout::{Conclusion, Proof, Rollout},
+};
+
+/// What `deploy` is asked for beyond the flags that every verb knows.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Ready manifests of another renderer; `-` is standard input.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
+    conclude(async |outcome| deploy(context, &options, outcome).await).await
+}
+
+/// Deploys, and writes into the outcome what is known at each moment.
+pub(super) async fn deploy(context: &Context, options: &Options, outcome: &mut Outcome) -> Result<(), Failure> {
+    let application = Application::read(context, &options.files)?;
+    application.describe(outcome);
+    context.tell(SourceEvent::Target { target: Box::new(application.target.clone()) });
+    confirm(context, &application)?;
+    let registry = application.registry(context);
+    let (images, cluster) =
+        try_join(application.resolve_images(context, &registry), application.connect(context)).await?;
+    outcome.images = images.iter().map(|image| on_image(image, 0)).collect();
+    prepare::ensure_namespace(context, &application, &cluster, &images).await?;
+    let lease = record::take_lease(context, &application, &cluster).await?;
+    let deploy = Deploy { context, application: &application, cluster: &cluster, registry: &registry };
+    let ended = deploy.under_lock(images, outcome).await;
+    lease.release().await;
+    ended
+}
+
+/// Production asks for the app's name at a terminal; in CI the push is the consent; else `--yes`.
+pub(super) fn confirm(context: &Context, application: &Application) -> Result<(), Failure> {
+    let target = &application.target;
+    let pushed_in_ci = application.checkout.facts.ci.as_ref().is_some_and(|ci| ci.pull_request.is_none());
+    if !target.confirm || application.checkout.settings.yes || pushed_in_ci {
+        return Ok(());
+    }
+    let environment = &target.environment.value;
+    let Some(ask) = &context.ask else {
+        let text = format!("deploying to {environment} needs a confirmation, and there is nobody to ask");
+        return Err(Problem::new("confirmation", Exit::Input, text).hint("add --yes").into());
+    };
+    let question =
+        format!("this changes {environment} (namespace {}). type {} to go on: ", target.namespace.value, target.app);
+    if ask.confirm(&question, &target.app) {
+        return Ok(());
+    }
+    Err(Problem::new("confirmation", Exit::Input, format!("not confirmed: {environment} is as it was")).into())
+}
+
+fn on_image(image: &Image, pods: usize) -> PodsOnImage {
+    PodsOnImage {
+        name: image.reference.repository.to_string(),
+        tag: image.reference.tag.clone().unwrap_or_default(),
+        digest: image.reference.digest.clone(),
+        pods,
+    }
+}
+
+/// A deploy that holds the lock.
+struct Deploy<'d> {
+    context: &'d Context,
+    application: &'d Application,
+    cluster: &'d Cluster,
+    registry: &'d Registry,
+}
+
+/// What was applied so far, with whether this deploy changed it.
+struct Standing {
+    watched: Vec<Watched>,
+}
+
+impl Deploy<'_> {
+    async fn under_lock(&self, images: Vec<Image>, outcome: &mut Outcome) -> Result<(), Failure> {
+        let prepared = prepare::prepare(self.context, self.application, self.cluster, images).await?;
+        outcome.objects = prepared.changes.iter().map(object_outcome).collect();
+        let mut current = record::begin(self.application, self.cluster, &prepared).await?;
+        let ended = self.write_and_follow(&prepared, &mut current.applied, outcome).await;
+        current.state = if ended.is_ok() { RecordState::Succeeded } else { RecordState::Failed };
+        let recorded = self.cluster.save_record(&self.application.target.namespace.value, &current).await;
+        ended?;
+        recorded?;
+        self.conclude(&prepared, outcome);
+        Ok(())
+    }
+
+    /// Stage by stage; hooks before the workloads are waited for, everything else at the end.
+    async fn write_and_follow(
+        &self,
+        prepared: &Prepared,
+        applied: &mut Vec<Applied>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let started = tokio::time::Instant::now();
+        let mut standing = Standing { watched: Vec::new() };
+        for stage in [Stage::Foundation, Stage::Rights, Stage::Configuration, Stage::Service] {
+            self.write(prepared, stage, &mut standing, applied).await?;
+        }
+        self.hooks(prepared, Stage::Before, applied, outcome).await?;
+        self.write(prepared, Stage::Workload, &mut standing, applied).await?;
+        self.context.tell(counted(prepared, started.elapsed().as_secs_f64()));
+        self.follow(prepared, standing.watched, outcome).await?;
+        self.hooks(prepared, Stage::After, applied, outcome).await
+    }
+
+    async fn hooks(
+        &self,
+        prepared: &Prepared,
+        stage: Stage,
+        applied: &mut Vec<Applied>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let mut standing = Standing { watched: Vec::new() };
+        self.write(prepared, stage, &mut standing, applied).await?;
+        if standing.watched.is_empty() {
+            return Ok(());
+        }
+        self.follow(prepared, standing.watched, outcome).await
+    }
+
+    async fn write(
+        &self,
+        prepared: &Prepared,
+        stage: Stage,
+        standing: &mut Standing,
+        applied: &mut Vec<Applied>,
+    ) -> Result<(), Failure> {
+        if self.context.stop.is_set() {
+            return Err(interrupted("before all objects were written").into());
+        }
+        let steps: Vec<Step<'_>> = prepared.steps().filter(|step| step.object.stage == stage).collect();
+        let written = apply_stage(self.context, self.cluster, &steps).await?;
+        for (step, applied) in steps.iter().zip(&written) {
+            standing.watched.push(Watched {
+                applied: applied.clone(),
+                body: step.object.body(),
+                changed: step.change.change != Change::Unchanged,
+                images: prepared.release.images.clone(),
+            });
+        }
+        applied.extend(written);
+        Ok(())
+    }
+
+    async fn follow(&self, prepared: &Prepared, watched: Vec<Watched>, outcome: &mut Outcome) -> Result<(), Failure> {
+        let rules = self.application.checkout.settings.deploy.rules();
+        let app = &self.application.target.app;
+        let rollout = Rollout::new(app, watched, rules, jiff::Timestamp::now());
+        let witnesses = Witnesses { cluster: self.cluster, registry: self.registry };
+        let conclusion = follow(self.context, &witnesses, rollout).await?;
+        self.take_in(&conclusion, outcome);
+        if conclusion.problems.is_empty() {
+            return Ok(());
+        }
+        outcome.truth = prepared.what_serves(&conclusion);
+        Err(Failure(conclusion.problems))
+    }
+
+    /// Writes the verdicts into the outcome and tells the proof.
+    fn take_in(&self, conclusion: &Conclusion, outcome: &mut Outcome) {
+        for (id, verdict, _) in &conclusion.states {
+            if let Some(object) = outcome.objects.iter_mut().find(|object| object.id == *id) {
+                object.verdict = verdict.word();
+                object.why = verdict.problem().cloned();
+            }
+        }
+        for Proof { image, proven, pods } in &conclusion.proof {
+            self.context.tell(RolloutEvent::Proof { image: image.reference.clone(), proven: *proven, pods: *pods });
+            if let Some(entry) = outcome.images.iter_mut().find(|entry| entry.digest == image.reference.digest) {
+                entry.pods += proven;
+            }
+        }
+    }
+
+    fn conclude(&self, prepared: &Prepared, outcome: &mut Outcome) {
+        let target = &self.application.target;
+        let place = match &prepared.release.color {
+            Some(color) => format!("{} ({color})", target.environment.value),
+            None => target.environment.value.clone(),
+        };
+        outcome.truth = Some(format!("deployed {} to {place}", target.tag.value));
+    }
+}
+
+fn object_outcome(change: &crate::model::ObjectChange) -> ObjectOutcome {
+    let verdict = Verdict::Assumed { why: String::new() };
+    let word = if change.change == Change::Skipped { verdict.word() } else { "waiting" };
+    ObjectOutcome { id: change.object.clone(), change: change.change, verdict: word, why: None }
+}
+
+fn counted(prepared: &Prepared, seconds: f64) -> ApplyEvent {
+    let count = |change| prepared.changes.iter().filter(|c| c.change == change).count();
+    ApplyEvent::Done {
+        created: count(Change::Created),
+        changed: count(Change::Changed),
+        unchanged: count(Change::Unchanged),
+        seconds,
+    }
+}

@@ -1,0 +1,50 @@
+//! How a verb ends: every error of a room becomes problems here, and problems become an outcome.
+
+use tokio::time::Instant;
+
+use crate::model::{Exit, Explain, Outcome, Problem};
+
+/// Why a verb did not succeed: at least one problem.
+#[derive(Debug)]
+pub(super) struct Failure(pub(super) Vec<Problem>);
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+impl From<Vec<Problem>> for Failure {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self(problems)
+    }
+}
+
+impl<E: Explain> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(vec![error.into()])
+    }
+}
+
+impl<E: Explain> From<Vec<E>> for Failure {
+    fn from(errors: Vec<E>) -> Self {
+        Self(errors.into_iter().map(Problem::from).collect())
+    }
+}
+
+/// Runs a verb to its end. What it wrote into the outcome before it failed stays there.
+pub(super) async fn conclude(work: impl AsyncFnOnce(&mut Outcome) -> Result<(), Failure>) -> Outcome {
+    let started = Instant::now();
+    let mut outcome = Outcome::new(Exit::Done);
+    if let Err(Failure(problems)) = work(&mut outcome).await {
+        outcome.exit = problems.first().map_or(Exit::Bug, |problem| problem.exit);
+        outcome.problems.extend(problems);
+    }
+    outcome.seconds = started.elapsed().as_secs_f64();
+    outcome
+}
+
+/// Said wherever the stop token ends a run.
+pub(super) fn interrupted(what: &str) -> Problem {
+    Problem::new("interrupted", Exit::Interrupted, format!("interrupted {what}"))
+}

@@ -1,0 +1,65 @@
+//! Follows a rollout to its end: watches feed the reducer, its questions are answered, its words are told.
+
+use std::pin::pin;
+
+use futures::{FutureExt as _, StreamExt as _, future::LocalBoxFuture, stream::FuturesUnordered};
+use jiff::Timestamp;
+use tokio::time::{Duration, Instant, sleep_until};
+
+use super::{
+    Context, evidence,
+    failure::{Failure, interrupted},
+};
+use crate::{
+    cluster::Cluster,
+    model::{Question, Reply},
+    registry::Registry,
+    rollout::{Conclusion, Effect, Input, Rollout},
+};
+
+/// Who answers the reducer's questions.
+pub(super) struct Witnesses<'w> {
+    pub(super) cluster: &'w Cluster,
+    pub(super) registry: &'w Registry,
+}
+
+/// With no wake-up asked for, nothing is lost by looking at the clock this often.
+const LONGEST_SLEEP: Duration = Duration::from_secs(30);
+
+/// Runs until the reducer has settled, whatever the verdict.
+///
+/// # Errors
+/// Only where the run was stopped: a bad verdict is a conclusion.
+pub(super) async fn follow(
+    context: &Context,
+    witnesses: &Witnesses<'_>,
+    mut rollout: Rollout,
+) -> Result<Conclusion, Failure> {
+    let mut seen = pin!(witnesses.cluster.watch(rollout.selections(), &context.stop));
+    let mut asked: FuturesUnordered<LocalBoxFuture<'_, (Question, Reply)>> = FuturesUnordered::new();
+    let mut wake = Instant::now();
+    loop {
+        let input = tokio::select! {
+            biased;
+            () = context.stop.wait() => return Err(interrupted("while the rollout was followed; it goes on in the cluster").into()),
+            Some((question, reply)) = asked.next(), if !asked.is_empty() => Input::Replied(question, reply),
+            Some(seen) = seen.next() => Input::Seen(seen?),
+            () = sleep_until(wake) => Input::Tick,
+        };
+        wake = Instant::now() + LONGEST_SLEEP;
+        for effect in rollout.step(Timestamp::now(), input) {
+            match effect {
+                Effect::Say(event) => context.tell(event),
+                Effect::Ask(question) => asked.push(evidence::answer(witnesses, question).boxed_local()),
+                Effect::WakeAt(at) => wake = wake.min(instant_of(at)),
+                Effect::Settled(conclusion) => return Ok(*conclusion),
+            }
+        }
+    }
+}
+
+/// The moment of a timestamp on this process's own clock; at once where it has passed.
+fn instant_of(at: Timestamp) -> Instant {
+    let ahead = at.duration_since(Timestamp::now());
+    Instant::now() + Duration::try_from(ahead).unwrap_or_default()
+}

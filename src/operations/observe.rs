@@ -1,0 +1,168 @@
+//! Reads what runs: workloads, pods and endpoints of an app, for `switch` and `status`.
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures::future::try_join_all;
+use serde_json::Value;
+
+use super::{application::Application, failure::Failure};
+use crate::{
+    cluster::Cluster,
+    kinds,
+    model::{BlueGreen, Record, RecordState, Reference, Resource, Seen, Selection, Target, Traffic, TrafficStatus},
+    plan::Readiness,
+    rollout,
+};
+
+/// The label that every object of an app and its pods carry.
+const APP_LABEL: &str = "shipway.dev/app";
+
+/// The kinds that `status` reads; all are lists by label, so that other apps' objects are never read.
+pub(super) const STATUS_KINDS: [(&str, &str); 9] = [
+    ("apps", "Deployment"),
+    ("apps", "StatefulSet"),
+    ("apps", "DaemonSet"),
+    ("apps", "ReplicaSet"),
+    ("batch", "Job"),
+    ("batch", "CronJob"),
+    ("", "Pod"),
+    ("", "Service"),
+    ("networking.k8s.io", "Ingress"),
+];
+
+fn resource(group: &str, kind: &str) -> Option<Resource> {
+    kinds::find(group, kind).map(|kind| kind.resource())
+}
+
+fn selection(namespace: &str, group: &str, kind: &str, labels: String) -> Option<Selection> {
+    let resource = resource(group, kind)?;
+    Some(Selection { resource, namespace: Some(namespace.to_owned()), labels: Some(labels), fields: None })
+}
+
+/// Everything of these kinds that carries the app's label, one list a kind, at once.
+pub(super) async fn app_objects(
+    cluster: &Cluster,
+    namespace: &str,
+    app: &str,
+    wanted: &[(&str, &str)],
+) -> Result<Vec<Value>, Failure> {
+    let lists = wanted
+        .iter()
+        .filter_map(|(group, kind)| selection(namespace, group, kind, format!("{APP_LABEL}={app}")))
+        .map(async |selection| cluster.list(&selection).await);
+    Ok(try_join_all(lists).await?.into_iter().flatten().collect())
+}
+
+/// The Deployments and pods of an app with colours.
+pub(super) struct Colors {
+    label: String,
+    names: [String; 2],
+    workloads: Vec<Value>,
+    pods: Vec<Value>,
+}
+
+pub(super) async fn colors(
+    application: &Application,
+    cluster: &Cluster,
+    blue_green: &BlueGreen,
+) -> Result<Colors, Failure> {
+    let Target { app, namespace, .. } = &application.target;
+    let objects = app_objects(cluster, &namespace.value, app, &[("apps", "Deployment"), ("", "Pod")]).await?;
+    Ok(Colors::of(objects, blue_green))
+}
+
+fn label<'v>(object: &'v Value, path: &str, label: &str) -> Option<&'v str> {
+    object.pointer(path)?.get(label)?.as_str()
+}
+
+impl Colors {
+    pub(super) fn of(objects: Vec<Value>, blue_green: &BlueGreen) -> Self {
+        let (pods, workloads) = objects.into_iter().partition(|object| object["kind"] == "Pod");
+        Self { label: blue_green.label.clone(), names: blue_green.colors.clone(), workloads, pods }
+    }
+
+    fn workload(&self, color: &str) -> Option<&Value> {
+        let of_color =
+            |workload: &&Value| label(workload, "/spec/template/metadata/labels", &self.label) == Some(color);
+        self.workloads.iter().find(of_color)
+    }
+
+    /// One entry a colour: who serves, with what.
+    pub(super) fn colors(&self, traffic: &Traffic, records: &[Record]) -> Vec<TrafficStatus> {
+        self.names
+            .iter()
+            .filter_map(|color| {
+                let workload = self.workload(color)?;
+                let of_color =
+                    |record: &&Record| record.color.as_ref() == Some(color) && record.state == RecordState::Succeeded;
+                let is_pod = |pod: &&Value| label(pod, "/metadata/labels", &self.label) == Some(color);
+                Some(TrafficStatus {
+                    service: traffic.service.clone(),
+                    color: color.clone(),
+                    serves: traffic.color.as_ref() == Some(color),
+                    pods: self.pods.iter().filter(is_pod).count(),
+                    tag: records.iter().find(of_color).map(|record| record.tag.clone()),
+                    image: first_image(workload),
+                })
+            })
+            .collect()
+    }
+
+    /// How many ready pods the future selector chooses, of those that the colour's workload wants.
+    pub(super) fn readiness(&self, future: &BTreeMap<String, String>, color: &str) -> Readiness {
+        let Some(workload) = self.workload(color) else { return Readiness { ready: 0, wanted: 0 } };
+        let found = rollout::traffic_ready(future, &self.pods, workload);
+        Readiness { ready: found.ready, wanted: found.wanted }
+    }
+}
+
+fn first_image(workload: &Value) -> Option<Reference> {
+    workload.pointer("/spec/template/spec/containers/0/image")?.as_str()?.parse().ok()
+}
+
+/// What has to be watched to see who takes a Service's traffic.
+pub(super) fn traffic_selections(application: &Application, service: &str) -> Vec<Selection> {
+    let Target { app, namespace, .. } = &application.target;
+    [
+        selection(
+            &namespace.value,
+            "discovery.k8s.io",
+            "EndpointSlice",
+            format!("kubernetes.io/service-name={service}"),
+        ),
+        selection(&namespace.value, "", "Pod", format!("{APP_LABEL}={app}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// Objects as the watches have them now, by kind.
+#[derive(Default)]
+pub(super) struct Pool(HashMap<String, BTreeMap<String, Value>>);
+
+impl Pool {
+    pub(super) fn take(&mut self, seen: Seen) {
+        let uid =
+            |object: &Value| object.pointer("/metadata/uid").and_then(Value::as_str).unwrap_or_default().to_owned();
+        match seen {
+            Seen::Listed { selection, objects } => {
+                let listed = objects.into_iter().map(|object| (uid(&object), object)).collect();
+                self.0.insert(selection.resource.kind, listed);
+            }
+            Seen::Changed { selection, object } => {
+                self.0.entry(selection.resource.kind).or_default().insert(uid(&object), object);
+            }
+            Seen::Deleted { selection, object } => {
+                self.0.entry(selection.resource.kind).or_default().remove(&uid(&object));
+            }
+            Seen::Interrupted { .. } => {}
+        }
+    }
+
+    /// The objects of two kinds, once both were listed.
+    pub(super) fn both(&self, one: &str, other: &str) -> Option<(Vec<Value>, Vec<Value>)> {
+        let objects = |kind: &str| Some(self.0.get(kind)?.values().cloned().collect());
+        Some((objects(one)?, objects(other)?))
+    }
+}

@@ -1,0 +1,64 @@
+//! `plan`: what a deploy would do, and why there. It writes nothing.
+
+use std::path::PathBuf;
+
+use futures::future::try_join;
+
+use super::{
+    Context,
+    application::Application,
+    failure::{Failure, conclude},
+    prepare,
+};
+use crate::model::{Answer, Exit, Hook, HookPhase, Outcome, Plan, Stage};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) files: Vec<PathBuf>,
+    /// Exit 10 where there are changes.
+    pub(crate) exit_code: bool,
+}
+
+pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
+    conclude(async |outcome| {
+        let plan = plan(context, &options, outcome).await?;
+        if options.exit_code && plan.has_changes() {
+            outcome.exit = Exit::Changes;
+        }
+        outcome.answer = Answer::Plan(Box::new(plan));
+        Ok(())
+    })
+    .await
+}
+
+async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Result<Plan, Failure> {
+    let application = Application::read(context, &options.files)?;
+    application.describe(outcome);
+    let registry = application.registry(context);
+    let (images, cluster) =
+        try_join(application.resolve_images(context, &registry), application.connect(context)).await?;
+    let target = &application.target;
+    let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
+    let prepared = prepare::prepare(context, &application, &cluster, images).await?;
+    Ok(Plan {
+        target: target.clone(),
+        connection: cluster.connection().clone(),
+        hooks: prepared.release.objects.iter().filter_map(hook).collect(),
+        images: prepared.release.images,
+        changes: prepared.changes,
+        order: prepared.order,
+        lock: lock.unwrap_or_else(|| "free".to_owned()),
+        color: prepared.release.color,
+        warnings: Vec::new(),
+    })
+}
+
+fn hook(object: &crate::model::Rendered) -> Option<Hook> {
+    let phase = match object.stage {
+        Stage::Before => HookPhase::Before,
+        Stage::After => HookPhase::After,
+        Stage::OnFailure => HookPhase::OnFailure,
+        _ => return None,
+    };
+    Some(Hook { object: object.id.clone(), phase })
+}

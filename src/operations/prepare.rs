@@ -1,0 +1,192 @@
+//! From objects and images to a plan: everything is asked, checked and rehearsed before the first write.
+
+use futures::future::try_join;
+
+use super::{Context, application::Application, apply::Step, failure::Failure, places};
+use crate::{
+    cluster::{Cluster, History, Rehearsed},
+    kinds,
+    model::{
+        Ancestry, ApplyEvent, Exit, Image, Live, Note, ObjectChange, ObjectId, Problem, Record, Release, Rendered,
+        Traffic, Verdict,
+    },
+    plan,
+    render::{self, Rendering},
+    rollout::Conclusion,
+    source,
+};
+
+/// A release that was rehearsed, with what the cluster has now.
+pub(super) struct Prepared {
+    pub(super) release: Release,
+    /// In the order of `release.objects`.
+    pub(super) live: Vec<Live>,
+    /// The same order; after them what is passed over.
+    pub(super) changes: Vec<ObjectChange>,
+    pub(super) history: History,
+    /// The commit that is deployed now and how ours stands to it, in words.
+    pub(super) order: Option<String>,
+}
+
+impl Prepared {
+    pub(super) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        self.release.objects.iter().zip(&self.live).zip(&self.changes).map(|((object, live), change)| Step {
+            object,
+            live,
+            change,
+        })
+    }
+
+    /// What still serves after a failure: the last deploy that succeeded, where the rollout left old pods.
+    pub(super) fn what_serves(&self, conclusion: &Conclusion) -> Option<String> {
+        let old: usize = conclusion
+            .states
+            .iter()
+            .filter(|(_, verdict, _)| !matches!(verdict, Verdict::Ready))
+            .map(|(_, _, progress)| progress.old)
+            .sum();
+        match (old, self.history.last_succeeded()) {
+            (0, None) => Some("nothing served before, and nothing does now".to_owned()),
+            (0, Some(_)) => None,
+            (pods, Some(record)) => Some(format!("the old version still serves: {pods} pods run {}", record.tag)),
+            (pods, None) => Some(format!("{pods} older pods still serve")),
+        }
+    }
+}
+
+/// Applies the target's own Namespace first, alone, where it is not there: everything else needs it.
+///
+/// # Errors
+/// The namespace is not there and no manifest makes it.
+pub(super) async fn ensure_namespace(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    images: &[Image],
+) -> Result<(), Failure> {
+    let name = &application.target.namespace.value;
+    let id = ObjectId { group: String::new(), kind: "Namespace".to_owned(), namespace: None, name: name.clone() };
+    let Some(kind) = kinds::find("", "Namespace") else { return Ok(()) };
+    if cluster.get(&kind.resource(), &id).await?.is_some() {
+        return Ok(());
+    }
+    let (release, ..) = release(application, images, None)?;
+    let Some(namespace) = release.objects.iter().find(|object| object.id == id) else {
+        let text = format!("namespace {name} is not there");
+        return Err(Problem::new("namespace-missing", Exit::Cluster, text)
+            .about(id)
+            .hint(format!("add a manifest `kind: Namespace` with `name: {name}`: shipway applies it first"))
+            .into());
+    };
+    cluster.apply(namespace, None).await?;
+    context.tell(Note::new("apply", format!("namespace/{name} created")));
+    Ok(())
+}
+
+/// Reads what is there, renders the release for it, and rehearses every write at the server.
+pub(super) async fn prepare(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    images: Vec<Image>,
+) -> Result<Prepared, Failure> {
+    let target = &application.target;
+    let (history, traffic) = try_join(history(application, cluster), application.traffic(cluster)).await?;
+    let (order, notes) = admit(application, history.last_succeeded())?;
+    for note in notes {
+        context.tell(note);
+    }
+    let (release, skipped, notes) = release(application, &images, traffic.as_ref())?;
+    for note in notes {
+        context.tell(note);
+    }
+    let live = cluster.survey(&release.objects).await?;
+    foreign_owners(&target.app, &release.objects, &live)?;
+    let rehearsed = rehearse(context, application, cluster, &release.objects, &live).await?;
+    let mut changes = plan::changes(&release, &live, &rehearsed, jiff::Timestamp::now());
+    changes.extend(skipped);
+    Ok(Prepared { release, live, changes, history, order })
+}
+
+pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {
+    let target = &application.target;
+    Ok(cluster.history(&target.namespace.value, &target.app, &target.environment.value).await?)
+}
+
+/// Refuses what would go backwards; says how the commit stands to the deployed one.
+fn admit(application: &Application, latest: Option<&Record>) -> Result<(Option<String>, Vec<Note>), Failure> {
+    let target = &application.target;
+    let deployed = latest.and_then(|record| record.commit.as_ref());
+    let ancestry = match (deployed, &target.commit) {
+        (Some(deployed), Some(ours)) => source::ancestry(&application.checkout.facts.root, &deployed.sha, &ours.sha),
+        _ => Ancestry::Unknown,
+    };
+    let notes = plan::admit(target, latest, ancestry, application.checkout.settings.allow_older)?;
+    Ok((deployed.map(|deployed| plan::order(&deployed.sha, ancestry)), notes))
+}
+
+type Rendition = (Release, Vec<ObjectChange>, Vec<Note>);
+
+fn release(application: &Application, images: &[Image], traffic: Option<&Traffic>) -> Result<Rendition, Failure> {
+    let settings = &application.checkout.settings;
+    let blue_green = settings.blue_green.as_ref();
+    let live_color = traffic.and_then(|traffic| traffic.color.as_deref());
+    let color = blue_green.map(|blue_green| blue_green.other(live_color).to_owned());
+    let rendering = Rendering {
+        images,
+        blue_green,
+        color: color.as_deref(),
+        live_selector: traffic.map(|traffic| &traffic.selector),
+        allow: &settings.allow,
+    };
+    let render::Prepared { release, skipped, notes } =
+        render::release(&application.target, &application.manifests, &rendering)?;
+    Ok((release, skipped, notes))
+}
+
+/// An object that bears another app's label is not ours to write.
+fn foreign_owners(app: &str, objects: &[Rendered], live: &[Live]) -> Result<(), Failure> {
+    let problems: Vec<Problem> = objects
+        .iter()
+        .zip(live)
+        .filter_map(|(object, live)| {
+            let labels = live.body.as_ref()?.pointer("/metadata/labels")?;
+            let owner = labels.get("shipway.dev/app")?.as_str()?;
+            let text = format!("it belongs to the app {owner}, and this is {app}");
+            let hint = format!("rename {} in one of the two apps", object.id);
+            (owner != app)
+                .then(|| Problem::new("foreign-object", Exit::Cluster, text).about(object.id.clone()).hint(hint))
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
+}
+
+/// Every write as the server would do it. All refusals are told at once, with their places in the files.
+async fn rehearse(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    objects: &[Rendered],
+    live: &[Live],
+) -> Result<Vec<Option<serde_json::Value>>, Failure> {
+    let mut bodies = Vec::with_capacity(objects.len());
+    let mut problems = Vec::new();
+    for (object, answer) in objects.iter().zip(cluster.rehearse(objects, live).await) {
+        match answer {
+            Ok(Rehearsed::Done { mut body, leaving, adopts, .. }) => {
+                leaving.iter().for_each(|path| path.remove(&mut body));
+                if !adopts.is_empty() {
+                    context.tell(ApplyEvent::Adopted { object: object.id.clone(), managers: adopts });
+                }
+                bodies.push(Some(body));
+            }
+            Ok(Rehearsed::NotYet) => bodies.push(None),
+            Ok(Rehearsed::Unsupported { why }) => {
+                context.tell(Note::new("plan", format!("{} is not rehearsed: {why}", object.id)));
+                bodies.push(None);
+            }
+            Err(error) => problems.extend(places::locate(&application.manifests, object, error)),
+        }
+    }
+    if problems.is_empty() { Ok(bodies) } else { Err(Failure(problems)) }
+}

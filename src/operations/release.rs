@@ -1,0 +1,36 @@
+//! `release`: build, push and deploy in one run, and with `--switch` the switch too.
+
+use super::{
+    Context,
+    application::Application,
+    build, deploy,
+    failure::{conclude, interrupted},
+    push, switch,
+};
+use crate::model::Outcome;
+
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) switch: bool,
+}
+
+pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
+    conclude(async |outcome| {
+        let application = Application::read(context, &[])?;
+        application.describe(outcome);
+        build::build(context, &application).await?;
+        if context.stop.is_set() {
+            return Err(interrupted("after the build; nothing was pushed").into());
+        }
+        push::push(context, &application).await?;
+        if context.stop.is_set() {
+            return Err(interrupted("after the push; the cluster is as it was").into());
+        }
+        deploy::deploy(context, &deploy::Options::default(), outcome).await?;
+        if options.switch {
+            switch::switch(context, &switch::Options::default(), outcome).await?;
+        }
+        Ok(())
+    })
+    .await
+}

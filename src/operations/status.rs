@@ -1,0 +1,218 @@
+//! `status`: what runs where, by the same judges as a deploy; `-f` judges saved objects, offline.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use futures::future::{join_all, try_join3};
+use serde_json::Value;
+
+use super::{
+    Context,
+    checkout::Checkout,
+    failure::{Failure, conclude},
+    observe::{self, Colors, STATUS_KINDS},
+};
+use crate::{
+    cluster::Cluster,
+    config::Settings,
+    files,
+    model::{Answer, EnvironmentStatus, Health, Outcome, Record, Status, TrafficStatus, Verdict, WorkloadStatus},
+    plan, rollout, yaml,
+};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    /// Objects saved from a cluster; `-` is standard input.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
+    conclude(async |outcome| {
+        let status = if options.files.is_empty() { live(context).await? } else { saved(context, &options.files)? };
+        outcome.app = status.app.clone();
+        outcome.answer = Answer::Status(Box::new(status));
+        Ok(())
+    })
+    .await
+}
+
+/// Judges objects that were saved from a cluster. No repository and no cluster is needed.
+fn saved(context: &Context, paths: &[PathBuf]) -> Result<Status, Failure> {
+    let mut objects: Vec<Value> = Vec::new();
+    for path in paths {
+        let text = match path.to_str() {
+            Some("-") => files::read_stdin()?,
+            _ => files::read_text(&context.directory.join(path), &path.display().to_string())?,
+        };
+        objects.extend(yaml::documents(&text)?.documents.into_iter().map(|document| document.value));
+    }
+    let workloads = rollout::judge_saved(&objects, &HashMap::new());
+    let environment = EnvironmentStatus {
+        environment: "saved".to_owned(),
+        namespace: workloads.iter().find_map(|workload| workload.object.namespace.clone()).unwrap_or_default(),
+        health: health(&workloads),
+        tag: None,
+        commit: None,
+        age: None,
+        by: None,
+        traffic: None,
+        workloads,
+        addresses: Vec::new(),
+        problem: None,
+    };
+    Ok(Status { app: None, environments: vec![environment] })
+}
+
+/// Asks the cluster of every environment whose namespace is known.
+async fn live(context: &Context) -> Result<Status, Failure> {
+    let checkout = Checkout::read(context)?;
+    let settings = &checkout.settings;
+    let places = plan::environments(settings, &checkout.facts);
+    let asked = places.into_iter().map(|(environment, namespace)| {
+        let checkout = &checkout;
+        async move { environment_status(context, checkout, environment, namespace).await }
+    });
+    Ok(Status { app: Some(settings.app.value.clone()), environments: join_all(asked).await })
+}
+
+async fn environment_status(
+    context: &Context,
+    checkout: &Checkout,
+    environment: String,
+    namespace: String,
+) -> EnvironmentStatus {
+    let empty = EnvironmentStatus {
+        environment: environment.clone(),
+        namespace: namespace.clone(),
+        health: Health::Absent,
+        tag: None,
+        commit: None,
+        age: None,
+        by: None,
+        traffic: None,
+        workloads: Vec::new(),
+        addresses: Vec::new(),
+        problem: None,
+    };
+    match read_environment(context, checkout, &environment, &namespace).await {
+        Ok(found) => found.into_status(&checkout.settings, empty),
+        Err(Failure(problems)) => {
+            EnvironmentStatus { health: Health::Unknown, problem: problems.into_iter().next(), ..empty }
+        }
+    }
+}
+
+/// What was read of one environment.
+struct Found {
+    server: String,
+    records: Vec<Record>,
+    objects: Vec<Value>,
+    traffic: Option<crate::model::Traffic>,
+}
+
+async fn read_environment(
+    context: &Context,
+    checkout: &Checkout,
+    environment: &str,
+    namespace: &str,
+) -> Result<Found, Failure> {
+    let settings = &checkout.settings;
+    let options = settings.connection(environment, &context.variables);
+    let cluster = Cluster::connect(&options, &context.redactor, context.listener.clone()).await?;
+    let app = &settings.app.value;
+    let traffic = async {
+        match &settings.blue_green {
+            Some(blue_green) => Ok(cluster.traffic(namespace, blue_green).await?),
+            None => Ok(None),
+        }
+    };
+    let records = async { Ok(cluster.history(namespace, app, environment).await?.records) };
+    let objects = observe::app_objects(&cluster, namespace, app, &STATUS_KINDS);
+    let (records, objects, traffic) = try_join3(records, objects, traffic).await?;
+    Ok(Found { server: cluster.connection().server.clone(), records, objects, traffic })
+}
+
+impl Found {
+    fn into_status(self, settings: &Settings, empty: EnvironmentStatus) -> EnvironmentStatus {
+        let mut workloads = rollout::judge_saved(&self.objects, &HashMap::new());
+        workloads.retain(|workload| workload.object.kind != "Service" || workload.problem.is_some());
+        if workloads.is_empty() && self.records.is_empty() {
+            return empty;
+        }
+        let addresses = self.objects.iter().filter_map(|object| address(object, &self.server)).collect();
+        let colors = self.colors(settings);
+        mark_idle(&mut workloads, &self.objects, settings, &colors);
+        let latest = self.records.into_iter().next_back();
+        let now = jiff::Timestamp::now();
+        EnvironmentStatus {
+            health: health(&workloads),
+            tag: latest.as_ref().map(|record| record.tag.clone()),
+            age: latest.as_ref().map(|record| now.as_second() - record.at.as_second()),
+            by: latest.as_ref().map(|record| record.by.clone()),
+            commit: latest.and_then(|record| record.commit),
+            traffic: colors.into_iter().find(|color| color.serves),
+            workloads,
+            addresses,
+            ..empty
+        }
+    }
+
+    fn colors(&self, settings: &Settings) -> Vec<TrafficStatus> {
+        match (&settings.blue_green, &self.traffic) {
+            (Some(blue_green), Some(traffic)) => {
+                Colors::of(self.objects.clone(), blue_green).colors(traffic, &self.records)
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The idle colour, where it is ready, is the way back.
+fn mark_idle(workloads: &mut [WorkloadStatus], objects: &[Value], settings: &Settings, colors: &[TrafficStatus]) {
+    let Some(blue_green) = &settings.blue_green else { return };
+    for workload in workloads {
+        let object = objects.iter().find(|object| {
+            object["kind"] == workload.object.kind.as_str()
+                && object["metadata"]["name"] == workload.object.name.as_str()
+        });
+        let color = object
+            .and_then(|object| object.pointer("/spec/template/metadata/labels")?.get(&blue_green.label)?.as_str());
+        let idle = colors.iter().any(|entry| Some(entry.color.as_str()) == color && !entry.serves);
+        if idle && workload.verdict == Verdict::Ready.word() {
+            workload.remark = Some("way back".to_owned());
+        }
+    }
+}
+
+fn health(workloads: &[WorkloadStatus]) -> Health {
+    let any = |word: &str| workloads.iter().any(|workload| workload.verdict == word);
+    if workloads.is_empty() {
+        Health::Absent
+    } else if any("failed") || any("gone") {
+        Health::Failing
+    } else if any("waiting") {
+        Health::Progressing
+    } else {
+        Health::Healthy
+    }
+}
+
+/// Where a Service or an Ingress can be reached from outside.
+fn address(object: &Value, server: &str) -> Option<String> {
+    let load_balancer = object.pointer("/status/loadBalancer/ingress/0");
+    let host =
+        load_balancer.and_then(|first| first.get("hostname").or_else(|| first.get("ip"))).and_then(Value::as_str);
+    match (object["kind"].as_str()?, host) {
+        ("Ingress", _) => {
+            let named = object.pointer("/spec/rules/0/host").and_then(Value::as_str).or(host)?;
+            let scheme = if object.pointer("/spec/tls").is_some() { "https" } else { "http" };
+            Some(format!("{scheme}://{named}"))
+        }
+        ("Service", Some(host)) => Some(format!("http://{host}")),
+        ("Service", None) => {
+            let port = object.pointer("/spec/ports/0/nodePort")?.as_u64()?;
+            let node = server.split("://").nth(1)?.rsplit_once(':').map_or(server, |(host, _)| host);
+            Some(format!("http://{node}:{port}")).filter(|_| node == "127.0.0.1" || node == "localhost")
+        }
+        _ => None,
+    }
+}

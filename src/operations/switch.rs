@@ -1,0 +1,154 @@
+//! `switch`: traffic moves to the colour of the newest proven release, once its pods are ready for it.
+
+use std::{collections::BTreeMap, pin::pin};
+
+use futures::{StreamExt as _, future::try_join};
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::{
+    Context,
+    application::Application,
+    deploy::confirm,
+    failure::{Failure, conclude, interrupted},
+    observe, prepare, record,
+};
+use crate::{
+    cluster::Cluster,
+    model::{BlueGreen, Exit, Outcome, Problem, Record, SourceEvent, SwitchEvent, Traffic},
+    plan::{self, Decision, Wish},
+    rollout,
+};
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) color: Option<String>,
+    pub(crate) back: bool,
+}
+
+pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
+    conclude(async |outcome| switch(context, &options, outcome).await).await
+}
+
+pub(super) async fn switch(context: &Context, options: &Options, outcome: &mut Outcome) -> Result<(), Failure> {
+    let application = Application::read(context, &[])?;
+    application.describe(outcome);
+    let Some(blue_green) = application.checkout.settings.blue_green.as_ref() else {
+        let text = "this app has no colours to switch between";
+        let hint = "write `blue_green: {service: NAME}` into shipway.yaml, with the Service that carries the traffic";
+        return Err(Problem::new("no-colours", Exit::Input, text).hint(hint).into());
+    };
+    context.tell(SourceEvent::Target { target: Box::new(application.target.clone()) });
+    confirm(context, &application)?;
+    let cluster = application.connect(context).await?;
+    let lease = record::take_lease(context, &application, &cluster).await?;
+    let switch = Switch { context, application: &application, cluster: &cluster, blue_green };
+    let ended = switch.under_lock(options, outcome).await;
+    lease.release().await;
+    ended
+}
+
+/// A switch that holds the lock.
+struct Switch<'s> {
+    context: &'s Context,
+    application: &'s Application,
+    cluster: &'s Cluster,
+    blue_green: &'s BlueGreen,
+}
+
+/// How long the endpoints may take to follow the selector; a healthy cluster takes well under a second.
+const ENDPOINTS_WAIT: Duration = Duration::from_secs(60);
+
+impl Switch<'_> {
+    async fn under_lock(&self, options: &Options, outcome: &mut Outcome) -> Result<(), Failure> {
+        let target = &self.application.target;
+        let (traffic, history) = try_join(self.traffic(), prepare::history(self.application, self.cluster)).await?;
+        let records: Vec<Record> = history.records.into_iter().rev().collect();
+        let observed = observe::colors(self.application, self.cluster, self.blue_green).await?;
+        let wish = match (&options.color, options.back) {
+            (Some(color), _) => Wish::Color(color.clone()),
+            (None, true) => Wish::Back,
+            (None, false) => Wish::Newest,
+        };
+        let readiness = |color: &str| observed.readiness(&self.future(&traffic, color), color);
+        match plan::switch(&traffic, self.blue_green, &records, &wish, readiness) {
+            Decision::Refuse(error) => Err(error.into()),
+            Decision::Nothing { color, why } => {
+                outcome.truth = Some(format!("{color} serves {}", target.environment.value));
+                self.context.tell(SwitchEvent::Unneeded { service: traffic.service, color, why });
+                Ok(())
+            }
+            Decision::Move { from, to } => {
+                self.context.tell(SwitchEvent::Planned {
+                    service: traffic.service.clone(),
+                    from: from.unwrap_or_else(|| "nothing".to_owned()),
+                    to: to.clone(),
+                    colors: observed.colors(&traffic, &records),
+                });
+                self.context.tell(SwitchEvent::Checked { color: to.clone(), ready: readiness(&to).ready });
+                self.move_to(&traffic, &to, outcome).await
+            }
+        }
+    }
+
+    /// The selector as it will be.
+    fn future(&self, traffic: &Traffic, color: &str) -> BTreeMap<String, String> {
+        let mut selector = traffic.selector.clone();
+        selector.insert(self.blue_green.label.clone(), color.to_owned());
+        selector
+    }
+
+    async fn traffic(&self) -> Result<Traffic, Failure> {
+        let namespace = &self.application.target.namespace.value;
+        let found = self.cluster.traffic(namespace, self.blue_green).await?;
+        found.ok_or_else(|| {
+            let service = &self.blue_green.service;
+            Problem::new("nothing-deployed", Exit::Input, format!("service/{service} is not in namespace {namespace}"))
+                .hint("`shipway deploy` makes it")
+                .into()
+        })
+    }
+
+    async fn move_to(&self, traffic: &Traffic, to: &str, outcome: &mut Outcome) -> Result<(), Failure> {
+        if self.context.stop.is_set() {
+            return Err(interrupted("before the switch; traffic is as it was").into());
+        }
+        self.cluster.move_traffic(traffic, &self.blue_green.label, to).await?;
+        self.context.tell(SwitchEvent::Selector { service: traffic.service.clone(), color: to.to_owned() });
+        outcome.truth = Some(format!("the selector holds {to}, the endpoints were not seen to follow"));
+        self.await_endpoints(traffic, &self.future(traffic, to)).await?;
+        outcome.truth = Some(format!("{to} serves · back: shipway switch --back"));
+        Ok(())
+    }
+
+    /// Watches the EndpointSlices until only ready pods of the new colour take traffic.
+    async fn await_endpoints(&self, traffic: &Traffic, selector: &BTreeMap<String, String>) -> Result<(), Failure> {
+        let started = Instant::now();
+        let selections = observe::traffic_selections(self.application, &traffic.service.name);
+        let mut seen = pin!(self.cluster.watch(selections, &self.context.stop));
+        let mut pool = observe::Pool::default();
+        loop {
+            let event = timeout_at(started + ENDPOINTS_WAIT, seen.next()).await;
+            let Ok(Some(event)) = event else { break };
+            pool.take(event?);
+            let Some((slices, pods)) = pool.both("EndpointSlice", "Pod") else { continue };
+            let endpoints = rollout::endpoints(&slices, &pods, selector);
+            if endpoints.new > 0 && endpoints.old == 0 {
+                self.context.tell(SwitchEvent::Endpoints {
+                    new: endpoints.new,
+                    old: endpoints.old,
+                    seconds: started.elapsed().as_secs_f64(),
+                });
+                return Ok(());
+            }
+        }
+        if self.context.stop.is_set() {
+            return Err(interrupted("after the selector was changed; the endpoints follow by themselves").into());
+        }
+        let seconds = ENDPOINTS_WAIT.as_secs();
+        let text = format!("the selector was changed, but the endpoints did not follow within {seconds} s");
+        Err(Problem::new("endpoints-late", Exit::TimedOut, text)
+            .about(traffic.service.clone())
+            .hint("`shipway status` shows what serves; `shipway switch --back` returns")
+            .into())
+    }
+}
