@@ -355,8 +355,9 @@ limits:
     #[test]
     fn numbers_keep_their_kind() {
         let value = json!([0, -1, i64::MAX, i64::MIN, 1.5, -0.25, 1e20, 1.5e-7, 1e300, true, null, {}, [], {"a": {}}]);
-        assert_eq!(read_back(&print(std::slice::from_ref(&value))), [value.clone()]);
-        assert!(print(&[value]).contains("1.0e+20"));
+        let printed = print(std::slice::from_ref(&value));
+        assert!(printed.contains("1.0e+20"));
+        assert_eq!(read_back(&printed), [value]);
     }
 
     #[test]
