@@ -8,7 +8,7 @@ const STATUS: f64 = 10.0;
 pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let Some(status) = read::at(live, &["status"]) else {
         return Judgement { patience: Some(STATUS), ..Judgement::waiting("a status", None) };

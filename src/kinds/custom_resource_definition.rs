@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind {
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     if let Some(refused) = read::condition(live, "NamesAccepted").filter(|condition| condition.status == "False") {
         return Judgement::failed(o.problem("names-taken", format!("is not accepted: {}", refused.said())));

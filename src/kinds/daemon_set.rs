@@ -24,7 +24,7 @@ pub(super) const KIND: Kind = Kind {
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let status = |key| read::count(live, &["status", key]);
     let (wanted, updated, available) =

@@ -8,7 +8,7 @@ use super::{
     read,
     workload::{Workload, creation_failure, pods_of},
 };
-use crate::model::{Stage, Verdict};
+use crate::model::{Progress, Stage, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     group: "apps",
@@ -30,7 +30,7 @@ const TWO_LOOKS: f64 = 2.0;
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     if let Some(image) = overwritten(o, live) {
         let text = format!("was changed by another after this deploy: it runs {image} now");
@@ -42,7 +42,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let newest = newest_replica_set(live, o.children);
     let complete = updated == wanted && total == updated && available == wanted;
     if read::flag(live, &["spec", "paused"]) && updated < wanted {
-        return paused(o);
+        return Judgement { progress: Progress { wanted, ready: updated, ..Progress::default() }, ..paused(o) };
     }
     Workload {
         wanted,

@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind {
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let blind = read::condition(live, "ScalingActive").filter(|condition| condition.status == "False");
     let blind = blind.filter(|condition| condition.reason != "ScalingDisabled");

@@ -17,5 +17,5 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn judge(o: &Observation<'_>) -> Judgement {
-    present(o).map_or_else(|answer| answer, |_| Judgement::ready())
+    present(o).map_or_else(|answer| *answer, |_| Judgement::ready())
 }

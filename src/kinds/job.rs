@@ -6,7 +6,7 @@ use super::{
     read,
     workload::{Workload, creation_failure, pods_of},
 };
-use crate::model::{Stage, Verdict};
+use crate::model::{Progress, Stage, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     group: "batch",
@@ -27,25 +27,26 @@ fn judge(o: &Observation<'_>) -> Judgement {
     }
     let live = match present(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let pods = pods_of(o.children, read::uid(live));
+    let wanted = read::number(live, &["spec", "completions"]).map_or(1, |wanted| usize::try_from(wanted).unwrap_or(1));
+    let ready = read::count(live, &["status", "succeeded"]).min(wanted);
     if ["Complete", "SuccessCriteriaMet"].iter().any(|kind| read::true_condition(live, kind).is_some()) {
-        return Judgement::ready();
+        return Judgement { progress: Progress { wanted, ready, ..Progress::default() }, ..Judgement::ready() };
     }
     // FailureTarget comes first, Failed once the pods have ended
     let failed = ["Failed", "FailureTarget"].iter().find_map(|kind| read::true_condition(live, kind));
     if let Some(condition) = failed {
-        return Workload::new(o, pods).ended_badly("job-failed", "failed", &condition.said());
+        let workload = Workload { wanted, available: ready, ..Workload::new(o, pods) };
+        return workload.ended_badly("job-failed", "failed", &condition.said());
     }
     if read::true_condition(live, "Suspended").is_some() || read::flag(live, &["spec", "suspend"]) {
         return suspended(o);
     }
-    let wanted = read::number(live, &["spec", "completions"]).map_or(1, |wanted| usize::try_from(wanted).unwrap_or(1));
-    let succeeded = read::count(live, &["status", "succeeded"]);
     let workload = Workload { wanted, creation: creation_failure(o, live), ..Workload::new(o, pods) };
     let mut judgement = workload.judge();
-    judgement.progress.ready = succeeded.min(wanted);
+    judgement.progress.ready = ready;
     if let Verdict::Waiting { problem } = &mut judgement.verdict
         && problem.as_ref().is_some_and(|problem| problem.code == "not-ready")
     {

@@ -23,6 +23,6 @@ fn judge(o: &Observation<'_>) -> Judgement {
         }
         Ok(live) if read::text(live, &["status", "phase"]) == "Active" => Judgement::ready(),
         Ok(_) => Judgement::waiting("the namespace to be active", None),
-        Err(answer) => answer,
+        Err(answer) => *answer,
     }
 }

@@ -95,10 +95,10 @@ impl Judgement {
 }
 
 /// The object as it is, unless it is gone, going, or another of the same name: then that is the answer.
-pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement> {
+pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Box<Judgement>> {
     let gone = |text: &str| {
         let problem = o.problem("gone", text).hint("`shipway deploy` applies it again");
-        Err(Judgement::new(Verdict::Gone { problem }))
+        Err(Box::new(Judgement::new(Verdict::Gone { problem })))
     };
     match o.live {
         None => gone("was deleted while it was watched"),
@@ -111,9 +111,13 @@ pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement> {
 }
 
 /// [`present`], and its controller has seen what was applied: before that, the status speaks of what was there before.
-pub(super) fn observed<'o>(o: &Observation<'o>) -> Result<&'o Value, Judgement> {
+pub(super) fn observed<'o>(o: &Observation<'o>) -> Result<&'o Value, Box<Judgement>> {
     let live = present(o)?;
     let generation = read::number(live, &["metadata", "generation"]).unwrap_or(0).max(o.applied.generation);
     let observed = read::number(live, &["status", "observedGeneration"]).unwrap_or(0);
-    if observed < generation { Err(Judgement::waiting("its controller to see the change", None)) } else { Ok(live) }
+    if observed < generation {
+        Err(Box::new(Judgement::waiting("its controller to see the change", None)))
+    } else {
+        Ok(live)
+    }
 }

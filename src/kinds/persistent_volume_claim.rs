@@ -22,7 +22,7 @@ const BINDING: f64 = 30.0;
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let first_consumer = || o.events.iter().any(|event| read::text(event, &["reason"]) == "WaitForFirstConsumer");
     match read::text(live, &["status", "phase"]) {

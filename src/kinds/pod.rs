@@ -10,7 +10,7 @@ use super::{
     read,
     workload::Workload,
 };
-use crate::model::{Image, Stage};
+use crate::model::{Image, Reference, Stage};
 
 pub(super) const KIND: Kind = Kind {
     group: "",
@@ -33,7 +33,7 @@ const VOLUME: f64 = 30.0;
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     match read::text(live, &["status", "phase"]) {
         "Succeeded" => Judgement::ready(),
@@ -85,7 +85,7 @@ pub(crate) fn endings(pod: &Value) -> impl Iterator<Item = (&str, u32)> {
 /// Whether the containers that are to run an image are proven to: none where the pod uses another repository.
 pub(crate) fn proves(pod: &Value, image: &Image) -> Option<bool> {
     let uses = |spec: &&Value| {
-        let reference = read::text(spec, &["image"]).parse::<crate::model::Reference>();
+        let reference = read::text(spec, &["image"]).parse::<Reference>();
         reference.is_ok_and(|reference| reference.repository == image.reference.repository)
     };
     let names: Vec<&str> = specs(pod).filter(uses).map(|spec| read::text(spec, &["name"])).collect();
@@ -101,6 +101,13 @@ pub(crate) fn proves(pod: &Value, image: &Image) -> Option<bool> {
 
 fn specs(pod: &Value) -> impl Iterator<Item = &Value> {
     read::list(pod, &["spec", "initContainers"]).iter().chain(read::list(pod, &["spec", "containers"]))
+}
+
+/// The image of one of its containers, in its short form.
+pub(super) fn image_of(pod: &Value, container: &str) -> Option<String> {
+    let spec = specs(pod).find(|spec| read::text(spec, &["name"]) == container)?;
+    let image = read::text(spec, &["image"]);
+    Some(image.parse::<Reference>().map_or_else(|_| image.to_owned(), |reference| reference.short()))
 }
 
 /// The statuses of all containers; true for an init container that has to end.
@@ -133,7 +140,8 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
     if condition.reason != "Unschedulable" {
         return None;
     }
-    let counts = condition.message.split(" preemption:").next().unwrap_or_default().trim_end_matches(['.', ' ']);
+    // the first sentence counts nodes by reason, the others speak of preemption
+    let counts = condition.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
     let grows = events.iter().any(|event| read::text(event, &["reason"]) == "TriggeredScaleUp");
     let weight = if grows { Weight::Wait } else { Weight::Grace(UNSCHEDULABLE) };
     let text = format!("no node takes the pod: {counts}");
@@ -148,7 +156,8 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
 fn volume(events: &[&Value]) -> Option<Finding> {
     let told = |reason: &str| {
         let event = events.iter().rev().find(|event| read::text(event, &["reason"]) == reason)?;
-        Some(read::text(event, &["message"]))
+        // the kubelet's caches fill while the pod starts
+        Some(read::text(event, &["message"])).filter(|message| !message.contains("failed to sync"))
     };
     if let Some(message) = told("FailedMount") {
         let absent = message.contains("not found") || message.contains("references non-existent");
@@ -165,6 +174,10 @@ fn volume(events: &[&Value]) -> Option<Finding> {
         return Some(Finding::new("volume-failing", Weight::Wait, message));
     }
     told("FailedCreatePodSandBox").map(|message| Finding::new("node-failing", Weight::Wait, message))
+}
+
+fn runs_init(pod: &Value) -> bool {
+    statuses(pod).any(|(status, init)| init && read::at(status, &["state", "running"]).is_some())
 }
 
 /// Why it is not ready, in the kubelet's words where it has some: `CrashLoopBackOff`.
@@ -190,10 +203,17 @@ pub(crate) fn awaiting(pod: &Value) -> &'static str {
     if reasons().any(|reason| matches!(reason, "ErrImagePull" | "ImagePullBackOff")) {
         return "cannot pull its image";
     }
-    if reasons().any(|reason| reason == "CrashLoopBackOff") {
+    if reasons().any(|reason| reason == "CreateContainerConfigError") {
+        return "lacks its configuration";
+    }
+    if reasons().any(|reason| matches!(reason, "RunContainerError" | "CreateContainerError")) {
+        return "cannot be started";
+    }
+    let ended = || statuses(pod).any(|(status, _)| read::at(status, &["state", "terminated"]).is_some());
+    if reasons().any(|reason| reason == "CrashLoopBackOff") || advance(pod) < 3 && ended() && !runs_init(pod) {
         return "waits to start again";
     }
-    if statuses(pod).any(|(status, init)| init && read::at(status, &["state", "running"]).is_some()) {
+    if runs_init(pod) {
         return "runs an init container";
     }
     if reasons().any(|reason| matches!(reason, "ContainerCreating" | "PodInitializing")) {

@@ -17,5 +17,5 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn judge(o: &Observation<'_>) -> Judgement {
-    observed(o).map_or_else(|answer| answer, |_| Judgement::ready())
+    observed(o).map_or_else(|answer| *answer, |_| Judgement::ready())
 }

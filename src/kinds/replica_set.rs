@@ -25,7 +25,7 @@ pub(super) const KIND: Kind = Kind {
 pub(super) fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let wanted = read::number(live, &["spec", "replicas"]).map_or(1, |replicas| usize::try_from(replicas).unwrap_or(0));
     let available = read::count(live, &["status", "availableReplicas"]);

@@ -22,7 +22,7 @@ const ADDRESS: f64 = 60.0;
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let selects = read::at(live, &["spec", "selector"]).is_some();
     if o.backed && selects && !o.children.iter().any(|slice| ready_endpoints(slice).next().is_some()) {

@@ -26,7 +26,7 @@ const REVISION: &[&str] = &["metadata", "labels", "controller-revision-hash"];
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
         Ok(live) => live,
-        Err(answer) => return answer,
+        Err(answer) => return *answer,
     };
     let status = |key| read::count(live, &["status", key]);
     let wanted = read::number(live, &["spec", "replicas"]).map_or(1, |replicas| usize::try_from(replicas).unwrap_or(0));
@@ -46,7 +46,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let workload = Workload {
         wanted: meant,
         available: available.min(meant),
-        old: wanted.saturating_sub(updated).saturating_sub(partition),
+        old: if rolled { 0 } else { status("replicas").saturating_sub(updated).saturating_sub(partition) },
         complete,
         creation: creation_failure(o, live),
         ..Workload::new(o, newest)

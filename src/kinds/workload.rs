@@ -14,6 +14,9 @@ use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Question, Reply,
 /// Lines of a container's log that stand as evidence.
 const LOG_LINES: usize = 25;
 
+/// What the kubelet sends in the place of the lines of an instance that is gone.
+const LOST: &str = "unable to retrieve container logs for ";
+
 /// Seconds for pods to be seen that their controller reports.
 const UNSEEN: f64 = 5.0;
 
@@ -91,7 +94,8 @@ impl<'o, 's> Workload<'o, 's> {
             problem = problem.with(Evidence::new("pod", [read::name(pod)]));
             problem = self.with_log(problem, pod, (container, false), &mut questions);
         }
-        Judgement { questions, ..Judgement::failed(problem) }
+        let progress = Progress { wanted: self.wanted, ready: self.available, ..Progress::default() };
+        Judgement { questions, progress, ..Judgement::failed(problem) }
     }
 
     /// The gravest finding and how many pods share it.
@@ -133,10 +137,14 @@ impl<'o, 's> Workload<'o, 's> {
         let remark = finding.remark.as_ref().map(|remark| format!(", {remark}")).unwrap_or_default();
         problem.evidence.insert(0, Evidence::new("pod", [format!("{}{more}{remark}", read::name(alike.first))]));
         let mut questions: Vec<Question> = finding.question.iter().cloned().collect();
-        if let Some((container, previous)) = &finding.log
-            && (finding.weight != Weight::Wait || self.o.closing)
-        {
-            problem = self.with_log(problem, alike.first, (container, *previous), &mut questions);
+        if finding.weight != Weight::Wait || self.o.closing {
+            if let Some((container, previous)) = &finding.log {
+                problem = problem.with(Evidence::new("image", pod::image_of(alike.first, container)));
+                problem = self.with_log(problem, alike.first, (container, *previous), &mut questions);
+            }
+            if problem.evidence.iter().all(|evidence| evidence.label != "events") {
+                problem = problem.with(Evidence::new("events", self.last_events(alike.first)));
+            }
         }
         Judgement { questions, ..Judgement::new(finding.verdict(problem)) }
     }
@@ -161,7 +169,7 @@ impl<'o, 's> Workload<'o, 's> {
                     questions.push(question);
                     return problem;
                 }
-                Some(Reply::Log(lines)) if !lines.is_empty() => {
+                Some(Reply::Log(lines)) if lines.iter().any(|line| !line.starts_with(LOST)) => {
                     let skipped = lines.len().saturating_sub(LOG_LINES);
                     return problem.with(Evidence::new("last log", lines[skipped..].iter().map(String::as_str)));
                 }
@@ -169,6 +177,23 @@ impl<'o, 's> Workload<'o, 's> {
             }
         }
         problem
+    }
+
+    /// What was told of a pod last, the oldest first.
+    fn last_events(&self, pod: &Value) -> Vec<String> {
+        const MOST: usize = 3;
+        let about = |event: &&&Value| read::text(event, &["involvedObject", "uid"]) == read::uid(pod);
+        let line = |event: &&Value| {
+            let count = read::count(event, &["count"]).max(read::count(event, &["series", "count"]));
+            let times = if count > 1 { format!(" (x{count})") } else { String::new() };
+            let message = read::text(event, &["message"]).trim();
+            // the pod is named beside it
+            format!("{}{times}", message.split(" in pod ").next().unwrap_or(message))
+        };
+        let mut lines: Vec<String> = self.o.events.iter().rev().filter(about).take(MOST).map(line).collect();
+        lines.reverse();
+        lines.dedup();
+        lines
     }
 
     /// What is awaited, by the pod that is the furthest behind.
@@ -190,6 +215,7 @@ fn uids(pods: &[&Value]) -> Vec<String> {
 fn lead(finding: &Finding) -> &'static str {
     match finding.code {
         "not-ready" => "does not get ready",
+        "liveness-killing" | "oom-killed" => "does not stay up",
         _ => "does not start",
     }
 }

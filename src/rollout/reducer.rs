@@ -38,12 +38,18 @@ pub(crate) enum Input {
 /// What the outside is to do.
 #[derive(Debug)]
 pub(crate) enum Effect {
-    Say(RolloutEvent),
+    Say(Box<RolloutEvent>),
     Ask(Question),
     /// Send a tick then; it takes the place of the one asked for before.
     WakeAt(Timestamp),
     /// The end: nothing follows.
     Settled(Box<Conclusion>),
+}
+
+impl Effect {
+    fn say(event: RolloutEvent) -> Self {
+        Self::Say(Box::new(event))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -147,6 +153,7 @@ impl Rollout {
     /// Looks at what has changed or whose time has come, and tells what is new.
     fn judge(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let closing = matches!(self.phase, Phase::Closing { .. });
+        let explains = matches!(self.phase, Phase::Closing { time: true, .. });
         for index in 0..self.tracks.len() {
             let track = &mut self.tracks[index];
             let due = track.due.is_some_and(|due| due <= now);
@@ -154,7 +161,8 @@ impl Rollout {
                 continue;
             }
             let before = closing.then(|| track.verdict.clone());
-            let around = Surroundings { view: &self.view, replies: &self.replies, rules: &self.rules, now, closing };
+            let around =
+                Surroundings { view: &self.view, replies: &self.replies, rules: &self.rules, now, closing: explains };
             if track.look(around) {
                 self.progressed = now;
             }
@@ -172,7 +180,7 @@ impl Rollout {
         if track.said.as_ref() != Some(&news) {
             track.said = Some(news);
             self.said = now;
-            effects.push(Effect::Say(RolloutEvent::Changed {
+            effects.push(Effect::say(RolloutEvent::Changed {
                 object: track.watched.applied.id.clone(),
                 verdict: track.verdict.clone(),
                 progress: track.progress.clone(),
@@ -181,7 +189,7 @@ impl Rollout {
         }
         for problem in std::mem::take(&mut track.warnings) {
             if track.warned.insert((problem.code, problem.text.clone())) {
-                effects.push(Effect::Say(RolloutEvent::Warning { problem }));
+                effects.push(Effect::say(RolloutEvent::Warning { problem }));
             }
         }
     }
@@ -208,7 +216,7 @@ impl Rollout {
     fn decide(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         match self.phase {
             Phase::Closing { until, time } => {
-                if now >= until || !self.awaits_evidence() {
+                if now >= until || !self.awaits_evidence(time) {
                     self.finish(now, time, effects);
                 }
             }
@@ -219,7 +227,7 @@ impl Rollout {
                 if self.view.is_complete() && self.tracks.iter().all(|track| track.verdict.holds() && !track.dirty) =>
             {
                 if self.needs_settling() {
-                    effects.push(Effect::Say(RolloutEvent::Settling { seconds: self.rules.settle }));
+                    effects.push(Effect::say(RolloutEvent::Settling { seconds: self.rules.settle }));
                     self.phase = Phase::Settling { since: now, endings: self.endings() };
                 } else {
                     self.finish(now, false, effects);
@@ -268,17 +276,20 @@ impl Rollout {
     fn close(&mut self, now: Timestamp, time: bool, effects: &mut Vec<Effect>) {
         self.phase = Phase::Closing { until: later(now, EVIDENCE), time };
         if self.view.is_complete() {
-            let not_held = self.tracks.iter_mut().filter(|track| !track.verdict.holds());
-            not_held.for_each(|track| track.dirty = true);
+            for track in self.tracks.iter_mut().filter(|track| time && !track.verdict.holds()) {
+                track.dirty = true;
+            }
             self.judge(now, effects);
         }
-        if !self.awaits_evidence() {
+        if !self.awaits_evidence(time) {
             self.finish(now, time, effects);
         }
     }
 
-    fn awaits_evidence(&self) -> bool {
-        let tells = |track: &&Track| !track.verdict.holds();
+    /// Of what is told in the end, something still waits for a reply.
+    fn awaits_evidence(&self, time: bool) -> bool {
+        let fails = |track: &Track| matches!(track.verdict, Verdict::Failed { .. } | Verdict::Gone { .. });
+        let tells = |track: &&Track| if time { !track.verdict.holds() } else { fails(track) };
         self.tracks
             .iter()
             .filter(tells)
@@ -289,9 +300,9 @@ impl Rollout {
     fn finish(&mut self, now: Timestamp, timed_out: bool, effects: &mut Vec<Effect>) {
         self.phase = Phase::Done;
         let proof = proof(&self.tracks, &self.view);
-        effects.extend(proof.iter().map(|proof| Effect::Say(said_of(proof))));
+        effects.extend(proof.iter().map(|proof| Effect::say(said_of(proof))));
         let unproven = proof.iter().filter(|proof| proof.proven < proof.pods).map(unconfirmed);
-        effects.extend(unproven.map(|problem| Effect::Say(RolloutEvent::Warning { problem })));
+        effects.extend(unproven.map(|problem| Effect::say(RolloutEvent::Warning { problem })));
         let time = self.time_up(now).unwrap_or(TimeUp { timed_out, after: 0.0, without_progress: false });
         let mut problems = problems(&self.tracks, &TimeUp { timed_out, ..time });
         if timed_out && !self.view.is_complete() {
@@ -331,7 +342,7 @@ impl Rollout {
         let waiting = self.tracks.iter().filter(|track| !track.verdict.holds()).take(REMINDED);
         effects.extend(waiting.map(|track| {
             let (object, progress) = (track.watched.applied.id.clone(), track.progress.clone());
-            Effect::Say(RolloutEvent::Waiting { object, progress, seconds })
+            Effect::say(RolloutEvent::Waiting { object, progress, seconds })
         }));
     }
 

@@ -27,8 +27,7 @@ pub(crate) fn judge_saved(objects: &[Value], replies: &HashMap<Question, Reply>)
         let id = read::id(object);
         kinds::find(&id.group, &id.kind).is_some() && !kinds::is_plain(&id.group, &id.kind)
     };
-    let watched: Vec<Watched> =
-        objects.iter().copied().filter(own).filter(judged).map(|object| as_applied(object)).collect();
+    let watched: Vec<Watched> = objects.iter().copied().filter(own).filter(judged).map(as_applied).collect();
     watched.iter().map(|one| status(one, &watched, &view, replies)).collect()
 }
 

@@ -119,48 +119,30 @@ impl Track {
     /// What the judge said becomes what holds: time turns suspicion into failure, and patience into trust.
     fn take(&mut self, judgement: Judgement, gone: bool, around: Surroundings<'_>) -> bool {
         let Judgement { verdict, progress, questions, warnings, patience, pods } = judgement;
-        self.pods = pods;
-        self.questions = questions;
-        self.warnings = warnings;
+        (self.pods, self.questions, self.warnings) = (pods, questions, warnings);
         let held = self.verdict.holds();
         self.verdict = match verdict {
             Verdict::Gone { .. } if gone && self.completed => Verdict::Ready,
-            Verdict::Gone { problem } if gone && !self.seen => {
-                // a list may be older than the apply
-                self.ripen(
-                    "unseen",
-                    FIRST_SIGHT,
-                    around.now,
-                    Verdict::Waiting { problem: None },
-                    Verdict::Gone { problem },
-                )
+            // a list may be older than the apply
+            Verdict::Gone { .. } if gone && !self.seen && !self.has_lasted("unseen", FIRST_SIGHT, around.now) => {
+                Verdict::Waiting { problem: None }
             }
-            Verdict::Suspect { problem, grace } => {
-                let (code, failed) = (problem.code, Verdict::Failed { problem: problem.clone() });
-                self.ripen(code, grace, around.now, Verdict::Suspect { problem, grace }, failed)
-            }
-            Verdict::Waiting { problem } if patience.is_some() => {
-                let why = format!(
-                    "waited {:.0} s for {}",
-                    patience.unwrap_or(0.0),
-                    progress.awaiting.as_deref().unwrap_or("it")
-                );
-                self.ripen(
-                    "patience",
-                    patience.unwrap_or(0.0),
-                    around.now,
-                    Verdict::Waiting { problem },
-                    Verdict::Assumed { why },
-                )
-            }
-            Verdict::Failed { problem } => {
-                if self.since.is_none_or(|(code, _)| code != problem.code) {
-                    self.since = Some((problem.code, around.now));
-                }
+            Verdict::Suspect { problem, grace } if self.has_lasted(problem.code, grace, around.now) => {
                 Verdict::Failed { problem }
             }
+            Verdict::Waiting { problem } => match patience {
+                Some(seconds) if self.has_lasted("patience", seconds, around.now) => {
+                    let awaited = progress.awaiting.as_deref().unwrap_or("it");
+                    Verdict::Assumed { why: format!("waited {seconds:.0} s for {awaited}") }
+                }
+                Some(_) => Verdict::Waiting { problem },
+                None => {
+                    (self.since, self.due) = (None, None);
+                    Verdict::Waiting { problem }
+                }
+            },
             other => {
-                (self.since, self.due) = (None, None);
+                self.stands_since(&other, around.now);
                 other
             }
         };
@@ -171,27 +153,29 @@ impl Track {
         further
     }
 
-    /// `now_it_is` until it has lasted for `seconds`, then `then`.
-    fn ripen(
-        &mut self,
-        code: &'static str,
-        seconds: f64,
-        now: Timestamp,
-        now_it_is: Verdict,
-        then: Verdict,
-    ) -> Verdict {
+    /// Notes since when a failure stands; nothing else has a beginning that matters.
+    fn stands_since(&mut self, verdict: &Verdict, now: Timestamp) {
+        match verdict {
+            Verdict::Suspect { .. } => {}
+            Verdict::Failed { problem } => {
+                self.due = None;
+                if self.since.is_none_or(|(code, _)| code != problem.code) {
+                    self.since = Some((problem.code, now));
+                }
+            }
+            _ => (self.since, self.due) = (None, None),
+        }
+    }
+
+    /// True once what `code` names has lasted so long; before that it is looked at again then.
+    fn has_lasted(&mut self, code: &'static str, seconds: f64, now: Timestamp) -> bool {
         let since = match self.since {
             Some((same, since)) if same == code => since,
             _ => now,
         };
-        self.since = Some((code, since));
         let due = later(since, seconds);
-        if now >= due {
-            self.due = None;
-            return then;
-        }
-        self.due = Some(due);
-        now_it_is
+        (self.since, self.due) = (Some((code, since)), (due > now).then_some(due));
+        due <= now
     }
 
     fn children<'v>(&self, view: &'v View, live: Option<&'v Value>) -> Vec<&'v Value> {

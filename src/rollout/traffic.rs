@@ -56,7 +56,7 @@ pub(crate) fn endpoints(slices: &[Value], pods: &[Value], selector: &BTreeMap<St
     let by_name: HashMap<&str, &Value> = pods.iter().map(|pod| (read::name(pod), pod)).collect();
     let targets: std::collections::BTreeSet<&str> = slices
         .iter()
-        .flat_map(|slice| kinds::ready_endpoints(slice))
+        .flat_map(kinds::ready_endpoints)
         .map(|endpoint| match read::text(endpoint, &["targetRef", "name"]) {
             "" => read::list(endpoint, &["addresses"]).first().and_then(Value::as_str).unwrap_or_default(),
             name => name,
