@@ -177,7 +177,7 @@ pub struct Stamped {
     pub event: Event,
 }
 
-/// Whom rooms tell what happens. There is one implementation: it redacts and stamps.
+/// Whom rooms tell what happens. There is one implementation: it stamps; the report removes secrets.
 pub trait Listener: Send + Sync {
     fn on(&self, event: Event);
 }

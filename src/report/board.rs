@@ -54,9 +54,9 @@ impl Board {
 
     fn settle(&mut self, now: Timestamp, settled: &mut Vec<Vec<Row>>) {
         let view = View { now, unfinished: Sign::Pending, rows: usize::MAX };
-        let finished = |part: &Box<dyn Part>| part.state() == State::Finished;
-        settled.extend(self.parts.iter().filter(|part| finished(part)).map(|part| part.rows(&view)));
-        self.parts.retain(|part| !finished(part));
+        let finished = self.parts.iter().filter(|part| part.state() == State::Finished);
+        settled.extend(finished.map(|part| part.rows(&view)));
+        self.parts.retain(|part| part.state() != State::Finished);
     }
 
     /// What is under way, as it is drawn now on so many rows.

@@ -82,15 +82,14 @@ fn object(outcome: &ObjectOutcome) -> ObjectLine<'_> {
 }
 
 fn answer(answer: &Answer) -> Value {
-    let value = match answer {
-        Answer::Nothing | Answer::Data { .. } => return Value::Null,
+    match answer {
+        Answer::Nothing | Answer::Data { .. } => Value::Null,
         Answer::Text(text) => json!({ "text": text }),
         Answer::Pushed(images) => json!({ "pushed": images }),
         Answer::Built(references) => json!({ "built": references }),
         Answer::Plan(plan) => json!({ "plan": plan }),
         Answer::Status(status) => json!({ "status": status }),
-    };
-    value
+    }
 }
 
 impl Reporter for Json {

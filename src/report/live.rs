@@ -47,6 +47,8 @@ impl Live {
     fn settle(&mut self, blocks: &[Vec<Row>]) {
         for block in blocks {
             let lines = self.streams.story.typeset(block);
+            // indicatif leaves out a line that is empty
+            let lines: Vec<&str> = lines.iter().map(|line| if line.is_empty() { " " } else { line.as_str() }).collect();
             // a terminal that is gone has nobody to tell
             let _ = self.screen.println(lines.join("\n"));
             self.spoken = true;

@@ -140,7 +140,7 @@ impl Sign {
             Self::Failed => Line::new().failed("✗"),
             Self::Pending => Line::new().attention("~"),
             Self::Added => Line::new().good("+"),
-            Self::Removed => Line::new().failed("-"),
+            Self::Removed => Line::new().attention("-"),
             Self::Same => Line::new().dim("="),
             Self::Attention => Line::new().attention("!"),
             Self::None => Line::new(),

@@ -112,7 +112,8 @@ impl Rollout {
     fn take(&mut self, at: Timestamp, event: &RolloutEvent) -> bool {
         match event {
             RolloutEvent::Changed { object, verdict, progress, seconds } => {
-                self.workload(at, object, verdict.clone(), progress, *seconds);
+                let took = verdict.holds().then_some(*seconds);
+                self.workload(at, object, progress, (verdict, took));
                 self.settling = None;
             }
             // what is awaited is on the screen already
@@ -124,20 +125,25 @@ impl Rollout {
         true
     }
 
-    fn workload(&mut self, at: Timestamp, object: &ObjectId, verdict: Verdict, progress: &Progress, seconds: f64) {
-        let took = verdict.holds().then_some(seconds);
+    fn workload(
+        &mut self,
+        at: Timestamp,
+        object: &ObjectId,
+        progress: &Progress,
+        (verdict, took): (&Verdict, Option<f64>),
+    ) {
         match self.workloads.iter_mut().find(|workload| workload.object == *object) {
             Some(workload) => {
                 if workload.progress.awaiting != progress.awaiting {
                     workload.awaiting_since = at;
                 }
-                workload.verdict = verdict;
+                workload.verdict = verdict.clone();
                 workload.progress = progress.clone();
                 workload.took = took;
             }
             None => self.workloads.push(Workload {
                 object: object.clone(),
-                verdict,
+                verdict: verdict.clone(),
                 progress: progress.clone(),
                 since: at,
                 awaiting_since: at,

@@ -1,14 +1,17 @@
 //! Recorded streams and answers for the snapshots.
 
+mod answers;
+
 use jiff::Timestamp;
 
 use crate::model::{
-    Answer, ApplyEvent, BuildEvent, Change, Commit, Connection, Digest, EnvironmentStatus, Event, Evidence, Exit,
-    FieldChange, Health, Hook, HookEvent, HookPhase, Image, ImagePlatform, LayerState, LockEvent, Note, ObjectChange,
-    ObjectId, ObjectOutcome, Origin, Outcome, Place, Plan, Platform, PodStatus, PodsOnImage, Problem, Progress,
-    PushEvent, Reference, RolloutEvent, SourceEvent, Sourced, Stamped, Status, StepState, SwitchEvent, Target,
-    TrafficStatus, Verdict, WorkloadStatus,
+    Answer, ApplyEvent, BuildEvent, Change, Commit, Connection, Digest, Event, Evidence, Exit, FieldChange, Hook,
+    HookEvent, HookPhase, Image, ImagePlatform, LayerState, LockEvent, Note, ObjectChange, ObjectId, ObjectOutcome,
+    Origin, Outcome, Platform, PodsOnImage, Problem, Progress, PushEvent, Reference, RolloutEvent, SourceEvent,
+    Sourced, Stamped, StepState, SwitchEvent, Target, TrafficStatus, Verdict,
 };
+
+pub(super) use answers::{plan, problems, status};
 
 /// 2026-11-20 12:01:00 UTC and so many seconds.
 pub(super) fn at(seconds: f64) -> Timestamp {
@@ -142,24 +145,8 @@ pub(super) fn deploy() -> (Vec<Stamped>, Outcome) {
         ),
         stamped(6.2, ApplyEvent::Object { change: change("Service", "demo", Change::Unchanged, vec![]) }),
         stamped(6.3, ApplyEvent::Done { created: 1, changed: 2, unchanged: 4, seconds: 0.4 }),
-        rollout(6.5, "web", WAITING, progress(0, 3, 3, Some(PULLING))),
-        rollout(6.6, "worker", WAITING, progress(0, 2, 2, Some("pod worker-77d6-lk2p9 starting"))),
-        rollout(9.5, "worker", Verdict::Ready, progress(2, 2, 0, None)),
-        rollout(10.0, "web", WAITING, progress(2, 3, 1, Some(PULLING))),
-        stamped(
-            40.0,
-            RolloutEvent::Waiting {
-                object: object("Deployment", "web"),
-                progress: progress(2, 3, 1, Some(PULLING)),
-                seconds: 30.0,
-            },
-        ),
-        rollout(41.0, "web", Verdict::Ready, progress(3, 3, 0, None)),
-        stamped(41.1, RolloutEvent::Settling { seconds: 5.0 }),
-        stamped(46.1, RolloutEvent::Proof { image: new_image(), proven: 5, pods: 5 }),
-        stamped(46.2, ApplyEvent::Pruned { object: object("CronJob", "old-report") }),
-        stamped(46.3, LockEvent::Released),
     ]);
+    events.extend(waits());
     let ready = |kind, name, change| ObjectOutcome { id: object(kind, name), change, verdict: "ready", why: None };
     let outcome = Outcome {
         app: Some("demo".into()),
@@ -179,6 +166,29 @@ pub(super) fn deploy() -> (Vec<Stamped>, Outcome) {
         ..Outcome::new(Exit::Done)
     };
     (events, outcome)
+}
+
+/// From the first pod to the end.
+fn waits() -> Vec<Stamped> {
+    vec![
+        rollout(6.5, "web", WAITING, progress(0, 3, 3, Some(PULLING))),
+        rollout(6.6, "worker", WAITING, progress(0, 2, 2, Some("pod worker-77d6-lk2p9 starting"))),
+        rollout(9.5, "worker", Verdict::Ready, progress(2, 2, 0, None)),
+        rollout(10.0, "web", WAITING, progress(2, 3, 1, Some(PULLING))),
+        stamped(
+            40.0,
+            RolloutEvent::Waiting {
+                object: object("Deployment", "web"),
+                progress: progress(2, 3, 1, Some(PULLING)),
+                seconds: 30.0,
+            },
+        ),
+        rollout(41.0, "web", Verdict::Ready, progress(3, 3, 0, None)),
+        stamped(41.1, RolloutEvent::Settling { seconds: 5.0 }),
+        stamped(46.1, RolloutEvent::Proof { image: new_image(), proven: 5, pods: 5 }),
+        stamped(46.2, ApplyEvent::Pruned { object: object("CronJob", "old-report") }),
+        stamped(46.3, LockEvent::Released),
+    ]
 }
 
 pub(super) fn crash_loop() -> Problem {
@@ -301,126 +311,6 @@ pub(super) fn switch() -> (Vec<Stamped>, Outcome) {
     ]);
     let truth = Some("green serves · back: shipway switch --back".into());
     (events, Outcome { truth, seconds: 1.2, ..Outcome::new(Exit::Done) })
-}
-
-pub(super) fn plan() -> Plan {
-    let debug = field("env[DEBUG]", Some("\"1\""), None, Some("set by hand (kubectl-set, 3 days ago)"));
-    let skipped = ObjectChange {
-        remark: Some("not the target's namespace".into()),
-        ..change("Namespace", "demo-qa", Change::Skipped, vec![])
-    };
-    Plan {
-        target: target(),
-        connection: connection(),
-        images: vec![image()],
-        hooks: vec![Hook { object: object("Job", "migrate"), phase: HookPhase::Before }],
-        changes: vec![
-            change("Deployment", "web", Change::Changed, vec![image_field(), debug]),
-            change("ConfigMap", "flags", Change::Created, vec![]),
-            skipped,
-            change("Service", "demo", Change::Unchanged, vec![]),
-            change("Secret", "regcred", Change::Unchanged, vec![]),
-            change("CronJob", "old-report", Change::Pruned, vec![]),
-        ],
-        order: Some("follows 1a2b3c4d by 2 commits".into()),
-        lock: "free".into(),
-        color: None,
-        warnings: vec![
-            Problem::new("shallow", Exit::Input, "the history is shallow: whether this is a step back is not known")
-                .hint("`git fetch --unshallow`"),
-        ],
-    }
-}
-
-fn workload(name: &str, progress: Progress, images: Vec<Reference>) -> WorkloadStatus {
-    WorkloadStatus {
-        object: object("Deployment", name),
-        verdict: "ready",
-        progress,
-        images,
-        problem: None,
-        pods: vec![],
-        remark: None,
-    }
-}
-
-pub(super) fn status() -> Status {
-    let production = EnvironmentStatus {
-        environment: "production".into(),
-        namespace: "demo".into(),
-        health: Health::Healthy,
-        tag: Some("master-fc598063".into()),
-        commit: Some(commit()),
-        age: Some(7300),
-        by: None,
-        traffic: Some(side("green", true, new_image())),
-        workloads: vec![
-            workload("green", progress(3, 3, 0, None), vec![new_image()]),
-            WorkloadStatus {
-                remark: Some("way back".into()),
-                ..workload("blue", progress(3, 3, 0, None), vec![old_image()])
-            },
-        ],
-        addresses: vec!["http://203.0.113.10".into()],
-        problem: None,
-    };
-    let crash =
-        Problem::new("crash-loop", Exit::Rollout, "exits 3 \"boom: no database\"").hint("`shipway logs --env qa web`");
-    let pod =
-        PodStatus { name: "worker-77d6-lk2p9".into(), ready: false, restarts: 2, reason: Some("pulling image".into()) };
-    let qa = EnvironmentStatus {
-        environment: "qa".into(),
-        namespace: "demo-qa".into(),
-        health: Health::Failing,
-        tag: Some("feature_cart-0c2a77d1".into()),
-        commit: None,
-        age: Some(610),
-        traffic: None,
-        workloads: vec![
-            WorkloadStatus {
-                verdict: "failed",
-                problem: Some(crash),
-                ..workload("web", progress(1, 2, 0, None), vec![])
-            },
-            WorkloadStatus {
-                verdict: "waiting",
-                pods: vec![pod],
-                ..workload("worker", progress(1, 2, 0, Some("pod worker-77d6-lk2p9 pulling image")), vec![])
-            },
-        ],
-        addresses: vec![],
-        ..production.clone()
-    };
-    Status { app: Some("demo".into()), environments: vec![production, qa] }
-}
-
-const LONG_LINE: &str = "  production: {branches: [master, main], namespace: demo, context: prod, confirm: yes, on_failure: rollback, more: 1}";
-
-/// One problem of each shape.
-pub(super) fn problems() -> Vec<Problem> {
-    let place = |line: usize, column, snippet: &str| Place {
-        file: "kubernetes/demo.yaml".into(),
-        line,
-        column,
-        snippet: Some(snippet.into()),
-    };
-    vec![
-        crash_loop(),
-        Problem::new("manifest", Exit::Input, "unknown field `spec.replica`")
-            .at(place(11, 3, "  replica: 3"))
-            .hint("did you mean `replicas`?"),
-        Problem::new("manifest", Exit::Input, "`extensions/v1beta1` is not served any more")
-            .at(place(1, 13, "apiVersion: extensions/v1beta1"))
-            .hint("write `apiVersion: apps/v1`, and a `selector` that matches the pod template's labels"),
-        Problem::new("settings", Exit::Input, "`confirm` is true or false").at(place(120, 74, LONG_LINE)),
-        Problem::new(
-            "cluster-unreachable",
-            Exit::Cluster,
-            "https://203.0.113.1:6443 does not answer: connection refused (os error 111), asked three times within 10 s",
-        )
-        .hint("`kubectl --context prod version` tells whether the cluster is up; shipway uses context prod (shipway.yaml:9)"),
-        Problem { count: 4, ..Problem::new("unschedulable", Exit::Rollout, "0/3 nodes have 8 cpus free").about(object("Deployment", "a-workload-with-a-name-that-is-much-longer-than-usual")) },
-    ]
 }
 
 /// A stream that holds a note of each weight and what steers a terminal.

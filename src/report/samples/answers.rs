@@ -1,0 +1,130 @@
+//! What verbs answer with, and findings of each shape.
+
+use super::{
+    change, commit, connection, crash_loop, field, image, image_field, new_image, object, old_image, progress, side,
+    target,
+};
+use crate::model::{
+    Change, EnvironmentStatus, Exit, Health, Hook, HookPhase, ObjectChange, Place, Plan, PodStatus, Problem, Progress,
+    Reference, Status, WorkloadStatus,
+};
+
+pub(in crate::report) fn plan() -> Plan {
+    let debug = field("env[DEBUG]", Some("\"1\""), None, Some("set by hand (kubectl-set, 3 days ago)"));
+    let skipped = ObjectChange {
+        remark: Some("not the target's namespace".into()),
+        ..change("Namespace", "demo-qa", Change::Skipped, vec![])
+    };
+    Plan {
+        target: target(),
+        connection: connection(),
+        images: vec![image()],
+        hooks: vec![Hook { object: object("Job", "migrate"), phase: HookPhase::Before }],
+        changes: vec![
+            change("Deployment", "web", Change::Changed, vec![image_field(), debug]),
+            change("ConfigMap", "flags", Change::Created, vec![]),
+            skipped,
+            change("Service", "demo", Change::Unchanged, vec![]),
+            change("Secret", "regcred", Change::Unchanged, vec![]),
+            change("CronJob", "old-report", Change::Pruned, vec![]),
+        ],
+        order: Some("follows 1a2b3c4d by 2 commits".into()),
+        lock: "free".into(),
+        color: None,
+        warnings: vec![
+            Problem::new("shallow", Exit::Input, "the history is shallow: whether this is a step back is not known")
+                .hint("`git fetch --unshallow`"),
+        ],
+    }
+}
+
+fn workload(name: &str, progress: Progress, images: Vec<Reference>) -> WorkloadStatus {
+    WorkloadStatus {
+        object: object("Deployment", name),
+        verdict: "ready",
+        progress,
+        images,
+        problem: None,
+        pods: vec![],
+        remark: None,
+    }
+}
+
+pub(in crate::report) fn status() -> Status {
+    let production = EnvironmentStatus {
+        environment: "production".into(),
+        namespace: "demo".into(),
+        health: Health::Healthy,
+        tag: Some("master-fc598063".into()),
+        commit: Some(commit()),
+        age: Some(7300),
+        by: None,
+        traffic: Some(side("green", true, new_image())),
+        workloads: vec![
+            workload("green", progress(3, 3, 0, None), vec![new_image()]),
+            WorkloadStatus {
+                remark: Some("way back".into()),
+                ..workload("blue", progress(3, 3, 0, None), vec![old_image()])
+            },
+        ],
+        addresses: vec!["http://203.0.113.10".into()],
+        problem: None,
+    };
+    let crash =
+        Problem::new("crash-loop", Exit::Rollout, "exits 3 \"boom: no database\"").hint("`shipway logs --env qa web`");
+    let pod =
+        PodStatus { name: "worker-77d6-lk2p9".into(), ready: false, restarts: 2, reason: Some("pulling image".into()) };
+    let qa = EnvironmentStatus {
+        environment: "qa".into(),
+        namespace: "demo-qa".into(),
+        health: Health::Failing,
+        tag: Some("feature_cart-0c2a77d1".into()),
+        commit: None,
+        age: Some(610),
+        traffic: None,
+        workloads: vec![
+            WorkloadStatus {
+                verdict: "failed",
+                problem: Some(crash),
+                ..workload("web", progress(1, 2, 0, None), vec![])
+            },
+            WorkloadStatus {
+                verdict: "waiting",
+                pods: vec![pod],
+                ..workload("worker", progress(1, 2, 0, Some("pod worker-77d6-lk2p9 pulling image")), vec![])
+            },
+        ],
+        addresses: vec![],
+        ..production.clone()
+    };
+    Status { app: Some("demo".into()), environments: vec![production, qa] }
+}
+
+const LONG_LINE: &str = "  production: {branches: [master, main], namespace: demo, context: prod, confirm: yes, on_failure: rollback, more: 1}";
+
+/// One problem of each shape.
+pub(in crate::report) fn problems() -> Vec<Problem> {
+    let place = |line: usize, column, snippet: &str| Place {
+        file: "kubernetes/demo.yaml".into(),
+        line,
+        column,
+        snippet: Some(snippet.into()),
+    };
+    vec![
+        crash_loop(),
+        Problem::new("manifest", Exit::Input, "unknown field `spec.replica`")
+            .at(place(11, 3, "  replica: 3"))
+            .hint("did you mean `replicas`?"),
+        Problem::new("manifest", Exit::Input, "`extensions/v1beta1` is not served any more")
+            .at(place(1, 13, "apiVersion: extensions/v1beta1"))
+            .hint("write `apiVersion: apps/v1`, and a `selector` that matches the pod template's labels"),
+        Problem::new("settings", Exit::Input, "`confirm` is true or false").at(place(120, 74, LONG_LINE)),
+        Problem::new(
+            "cluster-unreachable",
+            Exit::Cluster,
+            "https://203.0.113.1:6443 does not answer: connection refused (os error 111), asked three times within 10 s",
+        )
+        .hint("`kubectl --context prod version` tells whether the cluster is up; shipway uses context prod (shipway.yaml:9)"),
+        Problem { count: 4, ..Problem::new("unschedulable", Exit::Rollout, "0/3 nodes have 8 cpus free").about(object("Deployment", "a-workload-with-a-name-that-is-much-longer-than-usual")) },
+    ]
+}
