@@ -28,12 +28,12 @@ impl<'f> Document<'f> {
         };
         let read = yaml::documents(source)?;
         if let Some(duplicate) = read.warnings.into_iter().next() {
-            return Err(ConfigError::Duplicate(duplicate));
+            return Err(ConfigError::Duplicate(Box::new(duplicate)));
         }
         let mut documents = read.documents.into_iter();
         let first = documents.next();
         if let Some(second) = documents.next() {
-            let place = yaml::nearest(source, second.at.document, &FieldPath::default());
+            let place = yaml::nearest(source, second.at.document, &FieldPath::default()).map(Box::new);
             return Err(ConfigError::SeveralDocuments { place });
         }
         let document = match first {
@@ -57,12 +57,12 @@ impl<'f> Document<'f> {
     }
 
     pub(super) fn wrong(&self, path: &FieldPath, wrong: impl Into<String>, hint: Option<String>) -> ConfigError {
-        ConfigError::Value { path: path.to_string(), wrong: wrong.into(), hint, place: self.place(path) }
+        ConfigError::Value { path: path.to_string(), wrong: wrong.into(), hint, place: self.place(path).map(Box::new) }
     }
 
     fn told(&self, fault: Fault) -> ConfigError {
         let Fault { path, kind } = fault;
-        let place = self.place(&path);
+        let place = self.place(&path).map(Box::new);
         let shown = path.to_string();
         match kind {
             FaultKind::UnknownKey { nearest, known } => ConfigError::UnknownKey { path: shown, nearest, known, place },

@@ -7,15 +7,15 @@ pub(crate) enum ConfigError {
     #[error(transparent)]
     Yaml(#[from] YamlError),
     #[error("{}", .0.text)]
-    Duplicate(Problem),
+    Duplicate(Box<Problem>),
     #[error("unknown key `{path}`")]
-    UnknownKey { path: String, nearest: Option<String>, known: Vec<String>, place: Option<Place> },
+    UnknownKey { path: String, nearest: Option<String>, known: Vec<String>, place: Option<Box<Place>> },
     #[error("`{path}` is not supported yet")]
-    NotSupported { path: String, place: Option<Place> },
+    NotSupported { path: String, place: Option<Box<Place>> },
     #[error("`{path}` {wrong}")]
-    Value { path: String, wrong: String, hint: Option<String>, place: Option<Place> },
+    Value { path: String, wrong: String, hint: Option<String>, place: Option<Box<Place>> },
     #[error("the configuration is one document, and another begins here")]
-    SeveralDocuments { place: Option<Place> },
+    SeveralDocuments { place: Option<Box<Place>> },
     #[error("{origin} is `{value}`, {wrong}")]
     Given { origin: String, value: String, wrong: String },
     #[error("nothing says which app this is: there is no repository here")]
@@ -56,7 +56,7 @@ impl Explain for ConfigError {
             Self::SeveralDocuments { place }
             | Self::UnknownKey { place, .. }
             | Self::NotSupported { place, .. }
-            | Self::Value { place, .. } => place.clone(),
+            | Self::Value { place, .. } => place.as_deref().cloned(),
             Self::Given { .. } | Self::NoApp => None,
         }
     }

@@ -61,8 +61,8 @@ fn is_item(key: &str, field: &str, value: &str) -> bool {
     };
     match keys.get(field) {
         Some(Value::String(text)) => text == value,
-        Some(found) => found.to_string() == value,
-        None => false,
+        Some(Value::Number(number)) => number.to_string() == value,
+        _ => false,
     }
 }
 

@@ -12,9 +12,9 @@ pub(crate) enum RegistryError {
     #[error("{registry} cannot be reached: {why}")]
     Unreachable { registry: String, why: String },
     #[error("{registry} cannot serve {reference}: {why}")]
-    Odd { registry: String, reference: Reference, why: String },
+    Odd { registry: String, reference: String, why: String },
     #[error("{reference} is for {}, not for {wanted}", list(.found))]
-    WrongPlatform { reference: Reference, wanted: String, found: Vec<String> },
+    WrongPlatform { reference: String, wanted: String, found: Vec<String> },
     #[error("the logins in {origin} cannot be read: {why}")]
     Configuration { origin: String, why: String },
     #[error("{helper} has no answer about {registry}: {why}")]
@@ -28,7 +28,8 @@ fn list(found: &[String]) -> String {
 impl RegistryError {
     /// An answer that is none.
     pub(super) fn odd(reference: &Reference, why: impl Into<String>) -> Self {
-        Self::Odd { registry: reference.repository.registry.clone(), reference: reference.clone(), why: why.into() }
+        let registry = reference.repository.registry.clone();
+        Self::Odd { registry, reference: reference.to_string(), why: why.into() }
     }
 
     /// The library's error in our words: what the registry says decides, not how it is worded.

@@ -105,7 +105,7 @@ pub(crate) fn check_platform(image: &Image, wanted: &Platform) -> Result<(), Reg
         return Ok(());
     }
     Err(RegistryError::WrongPlatform {
-        reference: image.reference.clone(),
+        reference: image.reference.to_string(),
         wanted: wanted.to_string(),
         found: image.platforms.iter().map(|platform| platform.platform.to_string()).collect(),
     })
