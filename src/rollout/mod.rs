@@ -152,7 +152,7 @@ mod tests {
         fn input(&mut self, input: Input) {
             for effect in self.rollout.step(self.now, input) {
                 match effect {
-                    Effect::Say(event) => self.said.push(*event),
+                    Effect::Say(event) => self.said.push(event),
                     Effect::Ask(question) => self.asked.push(question),
                     Effect::WakeAt(moment) => {
                         assert!(moment > self.now, "wakes in the past");

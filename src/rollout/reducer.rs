@@ -37,19 +37,14 @@ pub(crate) enum Input {
 
 /// What the outside is to do.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "most effects are told, and none is kept")]
 pub(crate) enum Effect {
-    Say(Box<RolloutEvent>),
+    Say(RolloutEvent),
     Ask(Question),
     /// Send a tick then; it takes the place of the one asked for before.
     WakeAt(Timestamp),
     /// The end: nothing follows.
     Settled(Box<Conclusion>),
-}
-
-impl Effect {
-    fn say(event: RolloutEvent) -> Self {
-        Self::Say(Box::new(event))
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -180,7 +175,7 @@ impl Rollout {
         if track.said.as_ref() != Some(&news) {
             track.said = Some(news);
             self.said = now;
-            effects.push(Effect::say(RolloutEvent::Changed {
+            effects.push(Effect::Say(RolloutEvent::Changed {
                 object: track.watched.applied.id.clone(),
                 verdict: track.verdict.clone(),
                 progress: track.progress.clone(),
@@ -189,7 +184,7 @@ impl Rollout {
         }
         for problem in std::mem::take(&mut track.warnings) {
             if track.warned.insert((problem.code, problem.text.clone())) {
-                effects.push(Effect::say(RolloutEvent::Warning { problem }));
+                effects.push(Effect::Say(RolloutEvent::Warning { problem }));
             }
         }
     }
@@ -227,7 +222,7 @@ impl Rollout {
                 if self.view.is_complete() && self.tracks.iter().all(|track| track.verdict.holds() && !track.dirty) =>
             {
                 if self.needs_settling() {
-                    effects.push(Effect::say(RolloutEvent::Settling { seconds: self.rules.settle }));
+                    effects.push(Effect::Say(RolloutEvent::Settling { seconds: self.rules.settle }));
                     self.phase = Phase::Settling { since: now, endings: self.endings() };
                 } else {
                     self.finish(now, false, effects);
@@ -300,9 +295,9 @@ impl Rollout {
     fn finish(&mut self, now: Timestamp, timed_out: bool, effects: &mut Vec<Effect>) {
         self.phase = Phase::Done;
         let proof = proof(&self.tracks, &self.view);
-        effects.extend(proof.iter().map(|proof| Effect::say(said_of(proof))));
+        effects.extend(proof.iter().map(|proof| Effect::Say(said_of(proof))));
         let unproven = proof.iter().filter(|proof| proof.proven < proof.pods).map(unconfirmed);
-        effects.extend(unproven.map(|problem| Effect::say(RolloutEvent::Warning { problem })));
+        effects.extend(unproven.map(|problem| Effect::Say(RolloutEvent::Warning { problem })));
         let time = self.time_up(now).unwrap_or(TimeUp { timed_out, after: 0.0, without_progress: false });
         let mut problems = problems(&self.tracks, &TimeUp { timed_out, ..time });
         if timed_out && !self.view.is_complete() {
@@ -342,7 +337,7 @@ impl Rollout {
         let waiting = self.tracks.iter().filter(|track| !track.verdict.holds()).take(REMINDED);
         effects.extend(waiting.map(|track| {
             let (object, progress) = (track.watched.applied.id.clone(), track.progress.clone());
-            Effect::say(RolloutEvent::Waiting { object, progress, seconds })
+            Effect::Say(RolloutEvent::Waiting { object, progress, seconds })
         }));
     }
 
