@@ -41,7 +41,7 @@ pub(crate) enum Input {
 pub(crate) enum Effect {
     Say(RolloutEvent),
     Ask(Question),
-    /// Send a tick then; it takes the place of the one asked for before.
+    /// Send a tick then, unless another input comes first: each step says it anew.
     WakeAt(Timestamp),
     /// The end: nothing follows.
     Settled(Box<Conclusion>),
@@ -78,7 +78,6 @@ pub(crate) struct Rollout {
     started: Timestamp,
     progressed: Timestamp,
     said: Timestamp,
-    wake: Option<Timestamp>,
 }
 
 impl Rollout {
@@ -101,7 +100,6 @@ impl Rollout {
             started: now,
             progressed: now,
             said: now,
-            wake: None,
         }
     }
 
@@ -342,7 +340,7 @@ impl Rollout {
     }
 
     /// The next moment at which something follows from time alone.
-    fn wake(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+    fn wake(&self, now: Timestamp, effects: &mut Vec<Effect>) {
         let mut moments = vec![
             later(self.progressed, self.rules.timeout),
             later(self.started, self.rules.max_time),
@@ -364,10 +362,7 @@ impl Rollout {
             }
         }
         let next = moments.into_iter().filter(|moment| *moment > now).min();
-        if let Some(next) = next.filter(|next| self.wake.is_none_or(|wake| wake <= now || *next < wake)) {
-            self.wake = Some(next);
-            effects.push(Effect::WakeAt(next));
-        }
+        effects.extend(next.map(Effect::WakeAt));
     }
 }
 
