@@ -1,0 +1,26 @@
+//! `shipway plan`
+
+use clap::Args;
+
+use super::arguments::Manifests;
+use crate::{
+    model::Outcome,
+    operations::{Context, plan},
+};
+
+/// tell what deploy would do, and do nothing
+#[derive(Debug, Args)]
+pub(super) struct Plan {
+    #[command(flatten)]
+    manifests: Manifests,
+
+    /// exit 10 if there are changes
+    #[arg(long)]
+    exit_code: bool,
+}
+
+impl Plan {
+    pub(super) async fn run(self, context: &Context) -> Outcome {
+        plan::run(context, plan::Options { files: self.manifests.files, exit_code: self.exit_code }).await
+    }
+}

@@ -1,0 +1,26 @@
+//! `shipway release`
+
+use clap::Args;
+
+use super::arguments::Allowances;
+use crate::{
+    model::Outcome,
+    operations::{Context, release},
+};
+
+/// build, push and deploy
+#[derive(Debug, Args)]
+pub(super) struct Release {
+    /// move traffic too, once the new version is proven
+    #[arg(long)]
+    switch: bool,
+
+    #[command(flatten)]
+    pub(super) allowances: Allowances,
+}
+
+impl Release {
+    pub(super) async fn run(self, context: &Context) -> Outcome {
+        release::run(context, release::Options { switch: self.switch }).await
+    }
+}

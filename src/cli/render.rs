@@ -1,0 +1,22 @@
+//! `shipway render`
+
+use clap::Args;
+
+use super::arguments::Manifests;
+use crate::{
+    model::Outcome,
+    operations::{Context, render},
+};
+
+/// print the final manifests
+#[derive(Debug, Args)]
+pub(super) struct Render {
+    #[command(flatten)]
+    manifests: Manifests,
+}
+
+impl Render {
+    pub(super) async fn run(self, context: &Context) -> Outcome {
+        render::run(context, render::Options { files: self.manifests.files }).await
+    }
+}

@@ -1,0 +1,34 @@
+//! SIGINT and SIGTERM: the first stops cleanly, the second at once.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::crash;
+use crate::{
+    model::{Exit, Listener, Note, Redactor, Stop},
+    report,
+};
+
+/// Listens from now on. Fails where the system lets nobody listen; called within the runtime.
+pub(super) fn listen(stop: Stop, listener: Arc<dyn Listener>, redactor: Redactor) -> std::io::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::spawn(async move {
+        next(&mut interrupt, &mut terminate).await;
+        stop.set();
+        let text = "stopping: no new write starts, what is under way is ended; once more leaves at once";
+        listener.on(Note::attention("stop", text).into());
+        next(&mut interrupt, &mut terminate).await;
+        report::emergency("interrupted (exit 130): left at once, what was under way may or may not be done", &redactor);
+        crash::leave(Exit::Interrupted);
+    });
+    Ok(())
+}
+
+async fn next(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
