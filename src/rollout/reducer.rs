@@ -293,7 +293,6 @@ impl Rollout {
     fn finish(&mut self, now: Timestamp, timed_out: bool, effects: &mut Vec<Effect>) {
         self.phase = Phase::Done;
         let proof = proof(&self.tracks, &self.view);
-        effects.extend(proof.iter().map(|proof| Effect::Say(said_of(proof))));
         let unproven = proof.iter().filter(|proof| proof.proven < proof.pods).map(unconfirmed);
         effects.extend(unproven.map(|problem| Effect::Say(RolloutEvent::Warning { problem })));
         let time = self.time_up(now).unwrap_or(TimeUp { timed_out, after: 0.0, without_progress: false });
@@ -398,10 +397,6 @@ fn keep_failure(track: &mut Track, before: Verdict) {
         Verdict::Failed { problem } | Verdict::Gone { problem } if problem.code == was => {}
         _ => track.verdict = before,
     }
-}
-
-fn said_of(proof: &Proof) -> RolloutEvent {
-    RolloutEvent::Proof { image: proof.image.reference.clone(), proven: proof.proven, pods: proof.pods }
 }
 
 fn unconfirmed(proof: &Proof) -> Problem {
