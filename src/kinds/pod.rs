@@ -209,8 +209,11 @@ pub(crate) fn awaiting(pod: &Value) -> &'static str {
     if reasons().any(|reason| matches!(reason, "RunContainerError" | "CreateContainerError")) {
         return "cannot be started";
     }
-    let ended = || statuses(pod).any(|(status, _)| read::at(status, &["state", "terminated"]).is_some());
-    if reasons().any(|reason| reason == "CrashLoopBackOff") || advance(pod) < 3 && ended() && !runs_init(pod) {
+    let ended = |(status, init): (&Value, bool)| {
+        let end = read::at(status, &["state", "terminated"]);
+        end.is_some_and(|end| !init || read::number(end, &["exitCode"]) != Some(0))
+    };
+    if reasons().any(|reason| reason == "CrashLoopBackOff") || statuses(pod).any(ended) {
         return "waits to start again";
     }
     if runs_init(pod) {
