@@ -1,0 +1,3 @@
+//! The real binary without a cluster, an engine or a registry.
+
+mod facts;

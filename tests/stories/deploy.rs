@@ -1,0 +1,156 @@
+//! What a deploy finds in the cluster: other people's objects, and its own.
+
+use crate::support::{Project, manifests};
+
+fn pushed(story: &str) -> Project {
+    let mut project = Project::web(story);
+    project.branch("feature");
+    // later changes of the manifests do not ask for another image
+    project.set("SHIPWAY_TAG", "one");
+    project.run(&["build"]).expect(0);
+    project.run(&["push"]).expect(0);
+    project
+}
+
+fn apply(project: &Project, verb: &str, text: &str) {
+    let output = project.bench.try_kubectl(&["-n", &project.namespace("qa"), verb, "-f", "-"], text);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Objects made by the scripts that shipway replaces are taken over: what the manifest no longer has is gone.
+fn taken_over(story: &str, verb: &str) {
+    let project = pushed(story);
+    let namespace = project.namespace("qa");
+    project.bench.kubectl(&["create", "namespace", &namespace]);
+    let before = manifests::deployment("web", &project.image()).replace(
+        "          ports:\n",
+        "          env:\n            - name: OLD\n              value: yes-please\n          ports:\n",
+    );
+    apply(&project, verb, &before);
+    project.run(&["deploy"]).expect(0);
+    let live = project.bench.get(&namespace, &["deployment", "web"]);
+    assert!(live["spec"]["template"]["spec"]["containers"][0]["env"].is_null(), "{live}");
+    assert!(live["metadata"]["annotations"]["kubectl.kubernetes.io/last-applied-configuration"].is_null(), "{live}");
+}
+
+#[test]
+fn what_kubectl_applied_is_taken_over() {
+    taken_over("applied", "apply");
+}
+
+#[test]
+fn what_kubectl_created_is_taken_over() {
+    taken_over("created", "create");
+}
+
+#[test]
+fn what_was_changed_by_hand_is_mended_and_told() {
+    let project = pushed("byhand");
+    let namespace = project.namespace("qa");
+    let with = manifests::deployment("web", &project.image()).replace(
+        "          ports:\n",
+        "          env:\n            - name: MODE\n              value: calm\n          ports:\n",
+    );
+    project.write("kubernetes/web.yaml", &with);
+    project.run(&["deploy"]).expect(0);
+    project.bench.kubectl(&["-n", &namespace, "set", "env", "deployment/web", "MODE=wild"]);
+    project.run(&["plan"]).expect(0).says("MODE").says("wild").says("calm");
+    project.run(&["deploy"]).expect(0);
+    let live = project.bench.get(&namespace, &["deployment", "web"]);
+    assert_eq!(live["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"], "calm");
+}
+
+#[test]
+fn another_deployers_fields_stop_the_deploy() {
+    let project = pushed("foreign");
+    let namespace = project.namespace("qa");
+    project.run(&["deploy"]).expect(0);
+    let foreign = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"minReadySeconds":1,"strategy":{"rollingUpdate":{"maxSurge":"50%"}}}}"#;
+    let output = project.bench.try_kubectl(
+        &["-n", &namespace, "apply", "--server-side", "--force-conflicts", "--field-manager=helm", "-f", "-"],
+        foreign,
+    );
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    project.run(&["deploy"]).expect(5).says("helm").says("maxSurge");
+}
+
+#[test]
+fn an_object_of_another_app_stops_the_deploy() {
+    let project = pushed("theirs");
+    let namespace = project.namespace("qa");
+    project.bench.kubectl(&["create", "namespace", &namespace]);
+    let other =
+        manifests::service("web", "").replace("  name: web\n", "  name: web\n  labels:\n    shipway.dev/app: other\n");
+    apply(&project, "create", &other);
+    project.run(&["deploy"]).expect(5).says("service/web").says("other");
+}
+
+#[test]
+fn a_hook_job_runs_before_the_workloads() {
+    let project = pushed("hook");
+    let job = format!(
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    shipway.dev/phase: before\nspec:\n  \
+         backoffLimit: 0\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: migrate\n          \
+         image: {}\n          command: [/bin/sh, -c, 'echo migrating; exit 0']\n",
+        project.image()
+    );
+    project.write("kubernetes/job.yaml", &job);
+    project.run(&["deploy"]).expect(0).says("job/migrate");
+    project.write(
+        "kubernetes/job.yaml",
+        &job.replace("name: migrate\n  ann", "name: migrate-two\n  ann").replace("exit 0", "exit 4"),
+    );
+    project.write(
+        "kubernetes/web.yaml",
+        &manifests::deployment("web", &project.image()).replace("replicas: 2", "replicas: 1"),
+    );
+    project.run(&["deploy"]).expect(6).says("job/migrate-two").says("migrating");
+    let live = project.bench.get(&project.namespace("qa"), &["deployment", "web"]);
+    assert_eq!(live["spec"]["replicas"], 2, "a workload was changed after a failed hook");
+}
+
+#[test]
+fn a_changed_configuration_rolls_the_pods_that_use_it() {
+    let project = pushed("flags");
+    let with = manifests::deployment("web", &project.image()).replace(
+        "          ports:\n",
+        "          envFrom:\n            - configMapRef:\n                name: flags\n          ports:\n",
+    );
+    project.write("kubernetes/web.yaml", &with);
+    let flags =
+        |value: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: flags\ndata:\n  MODE: {value}\n");
+    project.write("kubernetes/flags.yaml", &flags("calm"));
+    project.run(&["deploy"]).expect(0);
+    let generation =
+        || project.bench.get(&project.namespace("qa"), &["deployment", "web"])["metadata"]["generation"].clone();
+    let before = generation();
+    project.write("kubernetes/flags.yaml", &flags("wild"));
+    project.run(&["deploy"]).expect(0);
+    assert_ne!(before, generation());
+}
+
+#[test]
+fn an_older_commit_does_not_win() {
+    let project = Project::web("older");
+    project.branch("feature");
+    let first = project.git(&["rev-parse", "HEAD"]);
+    project.run(&["release"]).expect(0);
+    project.commit("Go on");
+    project.run(&["release"]).expect(0);
+    project.git(&["checkout", "-q", &first]);
+    project.git(&["checkout", "-q", "-B", "feature"]);
+    project.run(&["deploy"]).expect(9).says("--allow-older");
+    project.run(&["deploy", "--allow-older"]).expect(0);
+}
+
+#[test]
+fn manifests_of_another_renderer_are_taken_from_standard_input() {
+    let project = pushed("piped");
+    let text = manifests::deployment("web", &project.image())
+        + "---\n"
+        + &manifests::namespace(&project.namespace("qa"))
+        + "---\n"
+        + &manifests::service("web", "");
+    let run = project.run_with_input(&["deploy", "-f", "-"], &text).expect(0);
+    run.says("deployment/web");
+}

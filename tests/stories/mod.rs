@@ -1,0 +1,13 @@
+//! Whole runs of the real binary against real components (`script/cluster up`).
+
+mod blue_green;
+mod build;
+mod connection;
+mod deploy;
+mod failures;
+mod interrupted;
+mod load;
+mod registry;
+mod release;
+mod secrets;
+mod status;

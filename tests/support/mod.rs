@@ -1,0 +1,10 @@
+//! What the tests of the real binary share: a sealed run, a repository of its own, the bench.
+
+mod bench;
+pub mod demo;
+mod project;
+mod run;
+
+pub use bench::{Bench, image_labels};
+pub use project::{Project, git, manifests};
+pub use run::{Run, shipway};

@@ -1,0 +1,136 @@
+//! One run of the real binary, sealed: it sees only the variables that the test gives it.
+
+use std::{
+    fmt::Write as _,
+    io::Read,
+    path::Path,
+    process::{Child, Command, Stdio},
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+/// No story takes longer; a run that does is killed and told.
+const LONGEST: Duration = Duration::from_secs(180);
+
+/// How a run ended.
+pub struct Run {
+    pub arguments: String,
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+    pub seconds: f64,
+}
+
+impl Run {
+    /// The run itself, if it ended so; else a panic with all it said.
+    pub fn expect(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{}", self.transcript());
+        self
+    }
+
+    /// Everything it said, for messages.
+    pub fn transcript(&self) -> String {
+        let mut text = format!("$ shipway {}\n", self.arguments);
+        let _ = write!(
+            text,
+            "exit {} after {:.1} s\n--- stdout\n{}\n--- stderr\n{}",
+            self.code, self.seconds, self.stdout, self.stderr
+        );
+        text
+    }
+
+    pub fn says(&self, text: &str) -> &Self {
+        assert!(
+            self.stderr.contains(text) || self.stdout.contains(text),
+            "does not say {text:?}\n{}",
+            self.transcript()
+        );
+        self
+    }
+
+    pub fn never_says(&self, text: &str) -> &Self {
+        assert!(!self.stderr.contains(text) && !self.stdout.contains(text), "says {text:?}\n{}", self.transcript());
+        self
+    }
+
+    /// The events of a run with `--output json`.
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let parse = |line: &str| {
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{}", self.transcript()))
+        };
+        self.stdout.lines().map(parse).collect()
+    }
+
+    /// The last event: the outcome.
+    pub fn outcome(&self) -> serde_json::Value {
+        let last = self.events().pop().unwrap_or_else(|| panic!("no event\n{}", self.transcript()));
+        assert_eq!(last["event"], "outcome", "{}", self.transcript());
+        last
+    }
+}
+
+/// A run that has been started.
+pub struct Running {
+    child: Child,
+    arguments: String,
+    started: Instant,
+    stdout: JoinHandle<String>,
+    stderr: JoinHandle<String>,
+}
+
+impl Running {
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for the end; kills and panics after [`LONGEST`].
+    pub fn wait(mut self) -> Run {
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child to wait for") {
+                break status;
+            }
+            if self.started.elapsed() > LONGEST {
+                self.child.kill().expect("a child to kill");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let seconds = self.started.elapsed().as_secs_f64();
+        let stdout = self.stdout.join().expect("a reader that ends");
+        let stderr = self.stderr.join().expect("a reader that ends");
+        Run { arguments: self.arguments, code: status.code().unwrap_or(-1), stdout, stderr, seconds }
+    }
+}
+
+fn reader(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // a killed child ends the stream: what was read until then is what there is
+        let _ = from.read_to_end(&mut bytes);
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+/// Starts shipway in a folder with these variables and no others. Nothing can be started by it: `PATH` is empty.
+pub fn start(folder: &Path, variables: &[(String, String)], arguments: &[&str], input: &str) -> Running {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_shipway"));
+    command.args(arguments).current_dir(folder).env_clear().env("PATH", "/nonexistent").env("TZ", "UTC");
+    command.envs(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("shipway starts");
+    if let Some(mut stdin) = child.stdin.take() {
+        std::io::Write::write_all(&mut stdin, input.as_bytes()).expect("shipway reads its input");
+    }
+    Running {
+        stdout: reader(child.stdout.take().expect("a pipe")),
+        stderr: reader(child.stderr.take().expect("a pipe")),
+        arguments: arguments.join(" "),
+        started: Instant::now(),
+        child,
+    }
+}
+
+/// One whole run without a repository or a bench.
+pub fn shipway(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) -> Run {
+    let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    start(folder, &variables, arguments, "").wait()
+}
