@@ -16,6 +16,9 @@ use super::{
 };
 use crate::model::{Applied, Change, FieldPath, Live, ObjectId, Rendered, Resource};
 
+/// What adoption takes from kubectl in any case, and what the server writes again by itself.
+const OF_THE_SERVER: [&str; 2] = ["last-applied-configuration", "kubernetes.io/metadata.name"];
+
 /// What the server did with an object.
 #[derive(Clone, Debug)]
 pub(crate) struct Written {
@@ -89,7 +92,7 @@ impl Cluster {
         };
         mends.retain(|owner| !adoption.managers.contains(&owner.manager));
         let leaving = owners::leaving(&adoption.fields, &object.body(), live).into_iter().map(FieldPath);
-        let leaving = leaving.filter(|path| !path.to_string().ends_with("last-applied-configuration")).collect();
+        let leaving = leaving.filter(|path| !OF_THE_SERVER.iter().any(|end| path.to_string().ends_with(end))).collect();
         let leaving = self.without_defaults(leaving, object, live).await;
         Ok(Rehearsed::Done { body, leaving, adopts: adoption.managers, mends })
     }

@@ -81,6 +81,11 @@ impl BuildRequest {
         Ok((folder.unwrap_or(Path::new(".")), name))
     }
 
+    /// Relative to the context where it stands in it.
+    fn shown_dockerfile(&self) -> String {
+        self.dockerfile.strip_prefix(&self.context).unwrap_or(&self.dockerfile).display().to_string()
+    }
+
     fn solve(&self, session: &str, dockerfile: &str) -> SolveRequest {
         let mut attributes = HashMap::from([("filename".to_owned(), dockerfile.to_owned())]);
         attributes.extend(self.target.clone().map(|target| ("target".to_owned(), target)));
@@ -116,7 +121,7 @@ impl Engine {
         let started = Instant::now();
         let (folder, name) = request.dockerfile_parts()?;
         let image = request.reference.clone();
-        listener.on(BuildEvent::Started { image, dockerfile: request.dockerfile.display().to_string() }.into());
+        listener.on(BuildEvent::Started { image, dockerfile: request.shown_dockerfile() }.into());
         let files = FileSync::new(&request.context, folder);
         // its end closes the connections, by which the engine stops what it runs for us
         let mut tasks = JoinSet::new();

@@ -54,9 +54,9 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// Instructions of the Dockerfile, and how many of them were cached.
+    /// Instructions of the Dockerfile that make layers, and how many of them were cached. FROM makes none.
     pub(super) fn counts(&self) -> (usize, usize) {
-        let instructions = self.steps.values().filter(|step| is_instruction(&step.name));
+        let instructions = self.steps.values().filter(|step| is_instruction(&step.name) && !is_from(&step.name));
         let cached = instructions.clone().filter(|step| step.state == Some(StepState::Cached)).count();
         (instructions.count(), cached)
     }
@@ -150,6 +150,11 @@ fn state(vertex: &Vertex) -> Option<StepState> {
 /// `[2/5] RUN make`, `[web 2/5] RUN make`
 fn is_instruction(name: &str) -> bool {
     name.starts_with('[') && !name.starts_with("[internal]") && !name.starts_with("[auth]")
+}
+
+/// `[build 1/3] FROM busybox`
+fn is_from(name: &str) -> bool {
+    name.split_once("] ").is_some_and(|(_, instruction)| instruction.starts_with("FROM "))
 }
 
 /// BuildKit's own housekeeping says nothing to a reader; reading a base image's description may take a while.

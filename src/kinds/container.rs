@@ -119,7 +119,7 @@ impl<'o> Container<'o> {
         if matches!(reason, "StartError" | "ContainerCannotRun") {
             return Some(self.start(read::text(end, &["message"]), TWO_LOOKS));
         }
-        let weight = if times > o.rules.restarts { Weight::Now } else { Weight::Wait };
+        let weight = self.crash_weight(o, times > o.rules.restarts);
         let (kind, text) = self.cause(reason, code, end);
         let previous = runs_again;
         let lived = lifetime(end).map(|seconds| format!(" after {seconds} s")).unwrap_or_default();
@@ -127,6 +127,16 @@ impl<'o> Container<'o> {
         finding.remark = Some(format!("{} exit{lived}", ordinal(times)));
         finding = finding.with("message", read::text(end, &["message"]).trim());
         Some(finding.hint("`shipway status` shows the pods"))
+    }
+
+    /// Terminations from before count where nothing was changed: these are the pods of this very release. Back-off tells
+    /// that they are recent; a moment is left in which what was mended outside of the deploy may show.
+    fn crash_weight(&self, o: &Observation<'_>, too_often: bool) -> Weight {
+        match (too_often, o.changed) {
+            (true, true) => Weight::Now,
+            (true, false) if self.waiting().0 == "CrashLoopBackOff" => Weight::Grace(UNCHANGED_CRASH),
+            _ => Weight::Wait,
+        }
     }
 
     fn cause(&self, reason: &str, code: i64, end: &Value) -> (&'static str, String) {
@@ -181,6 +191,9 @@ impl<'o> Container<'o> {
         terminations(self.status).saturating_sub(o.baseline.get(&key).copied().unwrap_or(0))
     }
 }
+
+/// Seconds in back-off after which an unchanged container that crashed before counts as crashing now.
+const UNCHANGED_CRASH: f64 = 10.0;
 
 /// How often a container has ended: each restart follows one, and the last may not have been followed yet.
 pub(super) fn terminations(status: &Value) -> u32 {

@@ -211,6 +211,7 @@ mod tests {
             replies: &replies(&header, &objects),
             rules: &RULES,
             baseline: &Baseline::new(),
+            changed: true,
             backed: header.get("backed").is_some(),
             closing: false,
             saved: false,

@@ -28,6 +28,8 @@ pub(crate) struct Observation<'o> {
     pub replies: &'o HashMap<Question, Reply>,
     pub rules: &'o Rules,
     pub baseline: &'o Baseline,
+    /// False where this deploy found the object as it should be, and its pods with it.
+    pub changed: bool,
     /// For a Service: a workload of this rollout is meant to run behind it.
     pub backed: bool,
     /// True at the end of a rollout that did not hold: whatever explains it is gathered.

@@ -202,6 +202,7 @@ impl<'o, 's> Workload<'o, 's> {
         match behind {
             Some(pod) => format!("pod {} {}", read::name(pod), pod::awaiting(pod)),
             None if alive.len() < self.wanted => format!("{} more pods to be made", self.wanted - alive.len()),
+            None if self.old == 1 => "1 old pod to end".to_owned(),
             None if self.old > 0 => format!("{} old pods to end", self.old),
             None => "its pods to be available".to_owned(),
         }

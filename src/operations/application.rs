@@ -46,6 +46,12 @@ impl Application {
         outcome.tag = Some(target.tag.value.clone());
     }
 
+    /// The same, and tells it.
+    pub(super) fn announce(&self, context: &Context, outcome: &mut Outcome) {
+        self.describe(outcome);
+        context.tell(SourceEvent::Target { target: Box::new(self.target.clone()) });
+    }
+
     pub(super) fn reference(&self, image: &ImageSettings) -> Reference {
         let tag = Some(self.target.tag.value.clone());
         Reference { repository: image.repository.value.clone(), tag, digest: None }

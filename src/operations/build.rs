@@ -1,5 +1,7 @@
 //! `build`: every image of the app for this commit, in parallel.
 
+use std::path::Path;
+
 use futures::future::join_all;
 
 use super::{
@@ -10,7 +12,7 @@ use super::{
 use crate::{
     config::ImageSettings,
     docker::{self, BuildRequest, Engine},
-    model::{Answer, Commit, Outcome, Reference, SourceEvent},
+    model::{Answer, Commit, Outcome, Problem, Reference},
     registry::Registry,
 };
 
@@ -23,12 +25,12 @@ pub(crate) struct Options {
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let application = Application::read(context, &[])?;
-        application.describe(outcome);
         if options.list_context {
+            application.describe(outcome);
             outcome.answer = Answer::Text(listed(&application)?);
             return Ok(());
         }
-        context.tell(SourceEvent::Target { target: Box::new(application.target.clone()) });
+        application.announce(context, outcome);
         outcome.answer = Answer::Built(build(context, &application).await?);
         Ok(())
     })
@@ -61,8 +63,19 @@ async fn build_one(
 ) -> Result<Reference, Failure> {
     let request = request(application, image);
     let logins = registry.logins()?;
-    engine.build(&request, &logins, context.listener.as_ref(), &context.stop).await?;
+    let built = engine.build(&request, &logins, context.listener.as_ref(), &context.stop).await;
+    built.map_err(|error| shown_from(&application.checkout.facts.root, error.into()))?;
     Ok(request.reference)
+}
+
+/// Places are shown relative to the repository, as in the manifests' errors.
+fn shown_from(root: &Path, mut problem: Problem) -> Problem {
+    if let Some(place) = &mut problem.place
+        && let Ok(relative) = Path::new(&place.file).strip_prefix(root)
+    {
+        place.file = relative.display().to_string();
+    }
+    problem
 }
 
 fn request(application: &Application, image: &ImageSettings) -> BuildRequest {

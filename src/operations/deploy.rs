@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use futures::future::try_join;
+use tokio::time::{Duration, Instant};
 
 use super::{
     Context,
     application::Application,
     apply::{Step, apply_stage},
+    consent,
     failure::{Failure, conclude, interrupted},
     follow::{Witnesses, follow},
     prepare::{self, Prepared},
@@ -17,7 +18,7 @@ use crate::{
     cluster::Cluster,
     model::{
         Applied, ApplyEvent, Change, Exit, Image, ObjectOutcome, Outcome, PodsOnImage, Problem, RecordState,
-        RolloutEvent, SourceEvent, Stage, Verdict, Watched,
+        RolloutEvent, Stage, Verdict, Watched, short_duration,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
@@ -31,45 +32,36 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
-    conclude(async |outcome| deploy(context, &options, outcome).await).await
+    conclude(async |outcome| {
+        let application = Application::read(context, &options.files)?;
+        application.announce(context, outcome);
+        consent::confirm(context, &application)?;
+        let cluster = application.connect(context).await?;
+        deploy(context, &application, &cluster, outcome).await
+    })
+    .await
 }
 
 /// Deploys, and writes into the outcome what is known at each moment.
-pub(super) async fn deploy(context: &Context, options: &Options, outcome: &mut Outcome) -> Result<(), Failure> {
-    let application = Application::read(context, &options.files)?;
-    application.describe(outcome);
-    context.tell(SourceEvent::Target { target: Box::new(application.target.clone()) });
-    confirm(context, &application)?;
+pub(super) async fn deploy(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let started = Instant::now();
     let registry = application.registry(context);
-    let (images, cluster) =
-        try_join(application.resolve_images(context, &registry), application.connect(context)).await?;
+    let images = application.resolve_images(context, &registry).await?;
     outcome.images = images.iter().map(|image| on_image(image, 0)).collect();
-    prepare::ensure_namespace(context, &application, &cluster, &images).await?;
-    let lease = record::take_lease(context, &application, &cluster).await?;
-    let deploy = Deploy { context, application: &application, cluster: &cluster, registry: &registry };
+    prepare::ensure_namespace(context, application, cluster, &images).await?;
+    let lease = record::take_lease(context, application, cluster).await?;
+    // from here on a server that is gone for a while is waited for
+    let patience = Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value);
+    let cluster = cluster.with_patience(patience, &context.stop);
+    let deploy = Deploy { context, application, cluster: &cluster, registry: &registry, started };
     let ended = deploy.under_lock(images, outcome).await;
     lease.release().await;
     ended
-}
-
-/// Production asks for the app's name at a terminal; in CI the push is the consent; else `--yes`.
-pub(super) fn confirm(context: &Context, application: &Application) -> Result<(), Failure> {
-    let target = &application.target;
-    let pushed_in_ci = application.checkout.facts.ci.as_ref().is_some_and(|ci| ci.pull_request.is_none());
-    if !target.confirm || application.checkout.settings.yes || pushed_in_ci {
-        return Ok(());
-    }
-    let environment = &target.environment.value;
-    let Some(ask) = &context.ask else {
-        let text = format!("deploying to {environment} needs a confirmation, and there is nobody to ask");
-        return Err(Problem::new("confirmation", Exit::Input, text).hint("add --yes").into());
-    };
-    let question =
-        format!("this changes {environment} (namespace {}). type {} to go on: ", target.namespace.value, target.app);
-    if ask.confirm(&question, &target.app) {
-        return Ok(());
-    }
-    Err(Problem::new("confirmation", Exit::Input, format!("not confirmed: {environment} is as it was")).into())
 }
 
 fn on_image(image: &Image, pods: usize) -> PodsOnImage {
@@ -81,12 +73,16 @@ fn on_image(image: &Image, pods: usize) -> PodsOnImage {
     }
 }
 
+/// Records kept beside the one that a deploy writes.
+const KEPT_BEFORE: usize = 9;
+
 /// A deploy that holds the lock.
 struct Deploy<'d> {
     context: &'d Context,
     application: &'d Application,
     cluster: &'d Cluster,
     registry: &'d Registry,
+    started: Instant,
 }
 
 /// What was applied so far, with whether this deploy changed it.
@@ -104,7 +100,8 @@ impl Deploy<'_> {
         let recorded = self.cluster.save_record(&self.application.target.namespace.value, &current).await;
         ended?;
         recorded?;
-        self.conclude(&prepared, outcome);
+        self.cluster.trim_history(&self.application.target.namespace.value, &prepared.history, KEPT_BEFORE).await?;
+        outcome.truth = Some(self.truth(&prepared));
         Ok(())
     }
 
@@ -115,7 +112,7 @@ impl Deploy<'_> {
         applied: &mut Vec<Applied>,
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
-        let started = tokio::time::Instant::now();
+        let started = Instant::now();
         let mut standing = Standing { watched: Vec::new() };
         for stage in [Stage::Foundation, Stage::Rights, Stage::Configuration, Stage::Service] {
             self.write(prepared, stage, &mut standing, applied).await?;
@@ -155,6 +152,10 @@ impl Deploy<'_> {
         let steps: Vec<Step<'_>> = prepared.steps().filter(|step| step.object.stage == stage).collect();
         let written = apply_stage(self.context, self.cluster, &steps).await?;
         for (step, applied) in steps.iter().zip(&written) {
+            if step.object.id.kind == "Namespace" {
+                // the lock is held in it, so it is there; watching it takes a right over the whole cluster
+                continue;
+            }
             standing.watched.push(Watched {
                 applied: applied.clone(),
                 body: step.object.body(),
@@ -189,20 +190,21 @@ impl Deploy<'_> {
             }
         }
         for Proof { image, proven, pods } in &conclusion.proof {
-            self.context.tell(RolloutEvent::Proof { image: image.reference.clone(), proven: *proven, pods: *pods });
+            if conclusion.problems.is_empty() {
+                let image = image.reference.clone();
+                self.context.tell(RolloutEvent::Proof { image, proven: *proven, pods: *pods });
+            }
             if let Some(entry) = outcome.images.iter_mut().find(|entry| entry.digest == image.reference.digest) {
                 entry.pods += proven;
             }
         }
     }
 
-    fn conclude(&self, prepared: &Prepared, outcome: &mut Outcome) {
+    fn truth(&self, prepared: &Prepared) -> String {
         let target = &self.application.target;
-        let place = match &prepared.release.color {
-            Some(color) => format!("{} ({color})", target.environment.value),
-            None => target.environment.value.clone(),
-        };
-        outcome.truth = Some(format!("deployed {} to {place}", target.tag.value));
+        let color = prepared.release.color.as_ref().map(|color| format!(" ({color})")).unwrap_or_default();
+        let seconds = short_duration(self.started.elapsed().as_secs());
+        format!("deployed {} to {}{color} in {seconds}", target.tag.value, target.environment.value)
     }
 }
 

@@ -7,6 +7,7 @@ mod application;
 mod apply;
 pub(crate) mod build;
 mod checkout;
+mod consent;
 mod context;
 pub(crate) mod deploy;
 mod evidence;

@@ -9,7 +9,10 @@ use super::{application::Application, failure::Failure};
 use crate::{
     cluster::Cluster,
     kinds,
-    model::{BlueGreen, Record, RecordState, Reference, Resource, Seen, Selection, Target, Traffic, TrafficStatus},
+    model::{
+        BlueGreen, Evidence, Problem, Record, RecordState, Reference, Resource, Seen, Selection, Target, Traffic,
+        TrafficStatus,
+    },
     plan::Readiness,
     rollout,
 };
@@ -113,6 +116,15 @@ impl Colors {
         let Some(workload) = self.workload(color) else { return Readiness { ready: 0, wanted: 0 } };
         let found = rollout::traffic_ready(future, &self.pods, workload);
         Readiness { ready: found.ready, wanted: found.wanted }
+    }
+}
+
+impl Colors {
+    /// The same with the workload it is about, and what each pod that is not ready waits for.
+    pub(super) fn explain(&self, problem: Problem, future: &BTreeMap<String, String>, color: &str) -> Problem {
+        let Some(workload) = self.workload(color) else { return problem };
+        let not_ready = rollout::traffic_ready(future, &self.pods, workload).not_ready;
+        problem.about(kinds::read::id(workload)).with(Evidence::new("pods", not_ready))
     }
 }
 

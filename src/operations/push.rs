@@ -10,15 +10,14 @@ use super::{
 use crate::{
     config::ImageSettings,
     docker::Engine,
-    model::{Answer, Image, Note, Outcome, SourceEvent},
+    model::{Answer, Image, Note, Outcome},
     registry::Registry,
 };
 
 pub(crate) async fn run(context: &Context) -> Outcome {
     conclude(async |outcome| {
         let application = Application::read(context, &[])?;
-        application.describe(outcome);
-        context.tell(SourceEvent::Target { target: Box::new(application.target.clone()) });
+        application.announce(context, outcome);
         outcome.answer = Answer::Pushed(push(context, &application).await?);
         Ok(())
     })

@@ -3,7 +3,7 @@
 use super::{
     Context,
     application::Application,
-    build, deploy,
+    build, consent, deploy,
     failure::{conclude, interrupted},
     push, switch,
 };
@@ -17,7 +17,14 @@ pub(crate) struct Options {
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let application = Application::read(context, &[])?;
-        application.describe(outcome);
+        if options.switch {
+            switch::colors(&application)?;
+        }
+        application.announce(context, outcome);
+        consent::confirm(context, &application)?;
+        let cluster = application.connect(context).await?;
+        // a cluster that does not answer is told before a build that takes minutes
+        cluster.version().await?;
         build::build(context, &application).await?;
         if context.stop.is_set() {
             return Err(interrupted("after the build; nothing was pushed").into());
@@ -26,9 +33,9 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         if context.stop.is_set() {
             return Err(interrupted("after the push; the cluster is as it was").into());
         }
-        deploy::deploy(context, &deploy::Options::default(), outcome).await?;
+        deploy::deploy(context, &application, &cluster, outcome).await?;
         if options.switch {
-            switch::switch(context, &switch::Options::default(), outcome).await?;
+            switch::switch(context, &application, &cluster, &switch::Options::default(), outcome).await?;
         }
         Ok(())
     })

@@ -138,6 +138,10 @@ impl Found {
         if workloads.is_empty() && self.records.is_empty() {
             return empty;
         }
+        for problem in workloads.iter_mut().filter_map(|workload| workload.problem.as_mut()) {
+            // it is this very command
+            problem.hints.retain(|hint| !hint.contains("shipway status"));
+        }
         let addresses = self.objects.iter().filter_map(|object| address(object, &self.server)).collect();
         let colors = self.colors(settings);
         mark_idle(&mut workloads, &self.objects, settings, &colors);

@@ -8,14 +8,14 @@ use tokio::time::{Duration, Instant, timeout_at};
 use super::{
     Context,
     application::Application,
-    deploy::confirm,
+    consent,
     failure::{Failure, conclude, interrupted},
     observe, prepare, record,
 };
 use crate::{
     cluster::Cluster,
-    model::{BlueGreen, Exit, Outcome, Problem, Record, SourceEvent, SwitchEvent, Traffic},
-    plan::{self, Decision, Wish},
+    model::{BlueGreen, Exit, Outcome, Problem, Record, SwitchEvent, Traffic},
+    plan::{self, Decision, PlanError, Wish},
     rollout,
 };
 
@@ -26,22 +26,38 @@ pub(crate) struct Options {
 }
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
-    conclude(async |outcome| switch(context, &options, outcome).await).await
+    conclude(async |outcome| {
+        let application = Application::read(context, &[])?;
+        colors(&application)?;
+        application.announce(context, outcome);
+        consent::confirm(context, &application)?;
+        let cluster = application.connect(context).await?;
+        switch(context, &application, &cluster, &options, outcome).await
+    })
+    .await
 }
 
-pub(super) async fn switch(context: &Context, options: &Options, outcome: &mut Outcome) -> Result<(), Failure> {
-    let application = Application::read(context, &[])?;
-    application.describe(outcome);
-    let Some(blue_green) = application.checkout.settings.blue_green.as_ref() else {
-        let text = "this app has no colours to switch between";
+/// The app's colours.
+///
+/// # Errors
+/// It has none.
+pub(super) fn colors(application: &Application) -> Result<&BlueGreen, Failure> {
+    application.checkout.settings.blue_green.as_ref().ok_or_else(|| {
         let hint = "write `blue_green: {service: NAME}` into shipway.yaml, with the Service that carries the traffic";
-        return Err(Problem::new("no-colours", Exit::Input, text).hint(hint).into());
-    };
-    context.tell(SourceEvent::Target { target: Box::new(application.target.clone()) });
-    confirm(context, &application)?;
-    let cluster = application.connect(context).await?;
-    let lease = record::take_lease(context, &application, &cluster).await?;
-    let switch = Switch { context, application: &application, cluster: &cluster, blue_green };
+        Problem::new("no-colours", Exit::Input, "this app has no colours to switch between").hint(hint).into()
+    })
+}
+
+pub(super) async fn switch(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    options: &Options,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let blue_green = colors(application)?;
+    let lease = record::take_lease(context, application, cluster).await?;
+    let switch = Switch { context, application, cluster, blue_green };
     let ended = switch.under_lock(options, outcome).await;
     lease.release().await;
     ended
@@ -71,6 +87,10 @@ impl Switch<'_> {
         };
         let readiness = |color: &str| observed.readiness(&self.future(&traffic, color), color);
         match plan::switch(&traffic, self.blue_green, &records, &wish, readiness) {
+            Decision::Refuse(PlanError::NotReady { color, ready, wanted }) => {
+                let refused = PlanError::NotReady { color: color.clone(), ready, wanted };
+                Err(observed.explain(refused.into(), &self.future(&traffic, &color), &color).into())
+            }
             Decision::Refuse(error) => Err(error.into()),
             Decision::Nothing { color, why } => {
                 outcome.truth = Some(format!("{color} serves {}", target.environment.value));

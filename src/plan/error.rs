@@ -31,7 +31,7 @@ pub(crate) enum PlanError {
     NothingServes { service: String },
     #[error("{color} does not hold the newest proven release any more: release {revision} was deployed over it")]
     Overwritten { color: String, revision: u64 },
-    #[error("{color} is not ready: {ready} of {wanted} pods are")]
+    #[error("{color} is not ready: {}", readiness(*ready, *wanted))]
     NotReady { color: String, ready: usize, wanted: usize },
 }
 
@@ -88,5 +88,12 @@ impl Explain for PlanError {
             Self::NotReady { .. } => "`shipway status` shows why; `shipway deploy` brings it up".into(),
         };
         vec![hint]
+    }
+}
+
+fn readiness(ready: usize, wanted: usize) -> String {
+    match wanted {
+        0 => "it is scaled to 0, or not deployed".to_owned(),
+        wanted => format!("{ready} of {wanted} pods are"),
     }
 }

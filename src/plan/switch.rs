@@ -51,7 +51,7 @@ pub(crate) fn switch(
         Err(error) => return Decision::Refuse(error),
     };
     if traffic.color.as_deref() == Some(to.as_str()) {
-        return Decision::Nothing { why: format!("{to} serves already{why}"), color: to };
+        return Decision::Nothing { why: why.to_owned(), color: to };
     }
     if *wish == Wish::Newest
         && let Some(over) = deployed_over(records, &to)
@@ -85,7 +85,7 @@ fn wanted(
             .iter()
             .filter(|record| record.state == RecordState::Succeeded)
             .find_map(|record| record.color.as_ref().filter(known))
-            .map(|color| (color.clone(), ", with the newest proven release"))
+            .map(|color| (color.clone(), "with the newest proven release"))
             .ok_or(PlanError::NothingProven),
     }
 }

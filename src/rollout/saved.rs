@@ -82,6 +82,7 @@ fn status(watched: &Watched, all: &[Watched], view: &View, replies: &HashMap<Que
         replies,
         rules: &RULES,
         baseline: &Baseline::new(),
+        changed: true,
         // without slices nothing is known of endpoints
         backed: !children.is_empty() && is_backed(watched, all),
         closing: false,

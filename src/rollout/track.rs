@@ -105,6 +105,7 @@ impl Track {
             replies: around.replies,
             rules: around.rules,
             baseline,
+            changed: self.watched.changed,
             backed: self.backed,
             closing: around.closing,
             saved: false,
@@ -206,12 +207,12 @@ impl Track {
     }
 }
 
-/// Terminations from before: of all pods where nothing was changed, else of those made before the apply.
+/// Terminations from before: of pods made before the apply. Where nothing was changed, all pods are this release's own.
 fn baseline(watched: &Watched, children: &[&Value]) -> Baseline {
     let applied: Option<Timestamp> = watched.applied.at.as_ref().and_then(|at| at.parse().ok());
     let is_older = |pod: &Value| {
         let made: Option<Timestamp> = read::text(pod, &["metadata", "creationTimestamp"]).parse().ok();
-        !watched.changed || made.zip(applied).is_some_and(|(made, applied)| made < applied)
+        watched.changed && made.zip(applied).is_some_and(|(made, applied)| made < applied)
     };
     let older = children.iter().filter(|child| read::is_kind(child, "Pod") && is_older(child));
     older

@@ -93,7 +93,7 @@ fn an_unknown_key_is_told_with_its_place_and_the_nearest_known_one() {
     let folder = tempfile::tempdir().expect("a folder");
     repository(folder.path());
     fs::write(folder.path().join("shipway.yaml"), "app: shop\nmanifest: [kubernetes]\n").expect("a file");
-    config(folder.path(), &[], &[]).expect(2).says("shipway.yaml:2:1").says("manifests");
+    shipway(folder.path(), &[], &["config"]).expect(2).says("shipway.yaml:2:1").says("manifests");
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn the_failing_instruction_is_told_with_its_last_lines() {
     let run = project.run(&["build"]).expect(3);
     run.says("RUN echo before the fall; exit 7")
         .says("before the fall")
-        .says("exit code: 7")
+        .says("exit code 7")
         .says("error[build-failed]");
 }
 

@@ -35,10 +35,15 @@ fn a_crash_loop_is_told_with_exit_code_and_log() {
     project
         .write("Dockerfile", &format!("FROM {base}\nCMD [\"/bin/sh\", \"-c\", \"echo boom: no database; exit 3\"]\n"));
     project.commit("Break it");
-    let run = project.run(&["release"]).expect(6);
+    project.run(&["build"]).expect(0);
+    project.run(&["push"]).expect(0);
+    let run = project.run(&["deploy"]).expect(6);
     run.says("error[crash-loop]").says("deployment/web").says("boom: no database").says("code 3");
-    let seconds = project.run(&["deploy"]).expect(6).seconds;
-    assert!(seconds < 30.0, "told after {seconds:.0} s");
+    assert!(run.seconds < 30.0, "told after {:.0} s", run.seconds);
+    // nothing has changed since, and it is told again as soon
+    let again = project.run(&["deploy"]).expect(6);
+    again.says("error[crash-loop]").says("boom: no database");
+    assert!(again.seconds < 30.0, "told after {:.0} s", again.seconds);
 }
 
 #[test]

@@ -7,7 +7,7 @@ fn status_names_commit_images_pods_and_health() {
     let project = Project::web("status");
     project.branch("feature");
     let commit = project.commit("Show it");
-    project.run(&["status"]).expect(0).says("nothing is deployed");
+    project.run(&["status"]).expect(0).says("not deployed");
     project.run(&["release"]).expect(0);
     let status = project.run(&["status"]).expect(0);
     status.says("qa").says(&format!("feature-{}", &commit[..8])).says("healthy").says("deployment/web").says("2/2");

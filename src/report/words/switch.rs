@@ -32,10 +32,8 @@ pub(super) fn said(event: &SwitchEvent) -> Vec<Said> {
         }
         SwitchEvent::Endpoints { new, old, seconds } => vec![endpoints(*new, *old, *seconds)],
         SwitchEvent::Unneeded { service, color, why } => {
-            let text = Line::new()
-                .strong(service.to_string())
-                .plain(format!(": {color} serves already"))
-                .dim(format!(" ({why})"));
+            let why = if why.is_empty() { String::new() } else { format!(", {why}") };
+            let text = Line::new().strong(service.to_string()).plain(format!(": {color} serves already")).dim(why);
             vec![Said::new(STEP, Sign::Same, text)]
         }
     }

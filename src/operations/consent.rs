@@ -1,0 +1,27 @@
+//! Production is not changed by accident.
+
+use super::{Context, application::Application, failure::Failure};
+use crate::model::{Exit, Problem};
+
+/// A guarded environment asks for the app's name at a terminal; in CI the push is the consent; else `--yes`.
+///
+/// # Errors
+/// Nobody to ask, or another answer.
+pub(super) fn confirm(context: &Context, application: &Application) -> Result<(), Failure> {
+    let target = &application.target;
+    let pushed_in_ci = application.checkout.facts.ci.as_ref().is_some_and(|ci| ci.pull_request.is_none());
+    if !target.confirm || application.checkout.settings.yes || pushed_in_ci {
+        return Ok(());
+    }
+    let environment = &target.environment.value;
+    let Some(ask) = &context.ask else {
+        let text = format!("changing {environment} needs a confirmation, and there is nobody to ask");
+        return Err(Problem::new("confirmation", Exit::Input, text).hint("add --yes").into());
+    };
+    let question =
+        format!("this changes {environment} (namespace {}). type {} to go on: ", target.namespace.value, target.app);
+    if ask.confirm(&question, &target.app) {
+        return Ok(());
+    }
+    Err(Problem::new("confirmation", Exit::Input, format!("not confirmed: {environment} is as it was")).into())
+}
