@@ -358,18 +358,30 @@ mod tests {
     }
 
     #[test]
-    fn restarts_of_before_are_not_counted() {
+    fn an_unchanged_workload_that_crashes_is_told_soon() {
         let mut web = deployment("web", 1);
         web.changed = false;
-        let seen =
-            [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", backing_off(), 7)];
-        let mut story = Story::of(vec![web.clone()], &seen);
-        story.pass(60.0);
+        let crashing = |restarts| {
+            [
+                live(&web, [2, 1, 1, 0]),
+                replica_set("web-new", "web", "2"),
+                pod("web-1", "web-new", backing_off(), restarts),
+            ]
+        };
+        let mut story = Story::of(vec![web.clone()], &crashing(7));
+        story.pass(9.0);
         assert!(story.end.is_none());
-        story.see(pod("web-1", "web-new", backing_off(), 10));
+        story.pass(2.0);
         story.answer(Reply::LogUnavailable("gone".into()));
         story.answer(Reply::LogUnavailable("gone".into()));
         assert_eq!(story.finding().0, "crash-loop");
+
+        let mut story = Story::of(vec![web.clone()], &crashing(7));
+        story.pass(5.0);
+        story.see(pod("web-1", "web-new", running(), 8));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.pass(6.0);
+        assert_eq!(story.end().problems, [], "what was mended outside of the deploy comes up in time");
     }
 
     #[test]
