@@ -122,15 +122,9 @@ pub(super) fn access(source: Source) -> Result<Access, ClusterError> {
         Source::Variables { server, token, ca, origin } => {
             let mut access = Access::new(server, origin);
             access.login.token = Some(SecretString::from(token));
-            match ca {
-                Some(pem) if pem.contains("-----BEGIN") => {
-                    access.server.certificate_authority_data = Some(encoded(&pem))
-                }
-                Some(file) => {
-                    let pem = read(Path::new(&file), "K8S_CA")?;
-                    access.server.certificate_authority_data = Some(encoded(&pem));
-                }
-                None => {}
+            if let Some(ca) = ca {
+                let pem = pem_of(&ca).map_or_else(|| read(Path::new(&ca), "K8S_CA"), Ok)?;
+                access.server.certificate_authority_data = Some(encoded(&pem));
             }
             Ok(access)
         }
@@ -152,6 +146,15 @@ impl Access {
         let server = Server { server: Some(server), ..Server::default() };
         Self { server, login: AuthInfo::default(), context: None, user: None, origin }
     }
+}
+
+/// The PEM itself, plain or in base64 as a kubeconfig has it; none for the name of a file.
+fn pem_of(text: &str) -> Option<String> {
+    use base64::Engine as _;
+    let is_pem = |text: &String| text.contains("-----BEGIN");
+    let joined: String = text.split_whitespace().collect();
+    let unpacked = || String::from_utf8(base64::engine::general_purpose::STANDARD.decode(joined).ok()?).ok();
+    Some(text.to_owned()).filter(is_pem).or_else(unpacked).filter(is_pem)
 }
 
 fn encoded(text: &str) -> String {
@@ -366,6 +369,19 @@ contexts:
                 Err(error) => error.to_string(),
             };
             assert!(told.ends_with(expected), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_text_base64_or_a_file() {
+        const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+        let packed = encoded(PEM);
+        let broken = format!("{}\n{}\n", &packed[..20], &packed[20..]);
+        for text in [PEM, &packed, &broken] {
+            assert_eq!(pem_of(text).as_deref(), Some(PEM), "{text}");
+        }
+        for text in ["/etc/ca.crt", "ca", "", &encoded("no certificate")] {
+            assert_eq!(pem_of(text), None, "{text}");
         }
     }
 

@@ -80,7 +80,7 @@ impl Explain for PlanError {
             Self::Namespace { .. } => "name one with `--namespace`, or `namespace:` in shipway.yaml".into(),
             Self::Tag { .. } => "see `tag:` in shipway.yaml, and `--tag`".into(),
             Self::Dirty { .. } => "commit the changes, or say `--allow-dirty`".into(),
-            Self::Backwards { .. } => "`--allow-older` deploys it all the same; `shipway rollback` goes back".into(),
+            Self::Backwards { .. } => "`--allow-older` deploys it all the same".into(),
             Self::UnknownColor { .. } => "see `blue_green.colors` in shipway.yaml".into(),
             Self::NothingProven | Self::Overwritten { .. } | Self::NothingServes { .. } => {
                 "`shipway deploy` first".into()

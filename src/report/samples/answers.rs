@@ -71,7 +71,7 @@ pub(in crate::report) fn status() -> Status {
         problem: None,
     };
     let crash =
-        Problem::new("crash-loop", Exit::Rollout, "exits 3 \"boom: no database\"").hint("`shipway logs --env qa web`");
+        Problem::new("crash-loop", Exit::Rollout, "exits 3 \"boom: no database\"").hint("`shipway deploy --env qa`");
     let pod =
         PodStatus { name: "worker-77d6-lk2p9".into(), ready: false, restarts: 2, reason: Some("pulling image".into()) };
     let qa = EnvironmentStatus {

@@ -198,8 +198,8 @@ pub(super) fn crash_loop() -> Problem {
         .with(Evidence::new("image", ["team/demo@05ee9b3c"]))
         .with(Evidence::new("last log", ["boom: no database", "   at connect (db.rb:12)"]))
         .with(Evidence::new("events", ["back-off restarting failed container (x3)"]))
-        .hint("`shipway console --env qa` starts a shell in this image and environment")
-        .hint("`shipway rollback --env qa` brings 1a2b3c4d back");
+        .hint("`shipway status --env qa` shows the pods, and what each of them waits for")
+        .hint("`shipway deploy --env qa --tag master-1a2b3c4d` brings 1a2b3c4d back");
     Problem { count: 3, ..problem }
 }
 
