@@ -23,10 +23,10 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
                           application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
 
 impl Cluster {
-    /// The resources of kinds that are not built in, as (group, version, kind), in the order asked for.
-    pub(crate) async fn serves(&self, kinds: &[(String, String, String)]) -> Result<Vec<Served>, ClusterError> {
+    /// What is served of kinds that are not built in, in the order asked for. Two requests for all of them.
+    pub(crate) async fn serves(&self, kinds: &[Resource]) -> Result<Vec<Served>, ClusterError> {
         let known = self.discover().await?;
-        Ok(kinds.iter().map(|(group, version, kind)| find(&known, group, version, kind)).collect())
+        Ok(kinds.iter().map(|asked| find(&known, &asked.group, &asked.version, &asked.kind)).collect())
     }
 
     async fn discover(&self) -> Result<Vec<Resource>, ClusterError> {

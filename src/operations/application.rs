@@ -6,10 +6,13 @@ use futures::future::try_join_all;
 
 use super::{Context, checkout::Checkout, failure::Failure, secret};
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, ClusterError, Served},
     config::ImageSettings,
     files,
-    model::{Image, Origin, Outcome, Reference, RolloutEvent, SourceEvent, Sourced, Target, Traffic},
+    model::{
+        FieldPath, Image, Origin, Outcome, Problem, Reference, Resource, RolloutEvent, SourceEvent, Sourced, Target,
+        Traffic,
+    },
     plan,
     registry::Registry,
     render::{self, Manifests},
@@ -85,6 +88,51 @@ impl Application {
         let cluster = Cluster::connect(&options, &context.redactor, context.listener.clone()).await?;
         context.tell(SourceEvent::Connection { connection: cluster.connection().clone() });
         Ok(cluster)
+    }
+
+    /// Asks the cluster about kinds that are not built in; nothing is asked where there are none.
+    ///
+    /// # Errors
+    /// Kinds that it serves in other versions only, or not at all while no manifest defines them.
+    pub(super) async fn learn_kinds(&mut self, cluster: &Cluster) -> Result<(), Failure> {
+        let custom = self.manifests.custom_kinds();
+        if custom.is_empty() {
+            return Ok(());
+        }
+        let mut problems = Vec::new();
+        for (asked, served) in custom.iter().zip(cluster.serves(&custom).await?) {
+            match served {
+                Served::As(resource) => self.manifests.correct(&resource),
+                Served::Nowhere if self.defines(asked) => {}
+                Served::Otherwise(served) => problems.push(self.not_served(asked, served)),
+                Served::Nowhere => problems.push(self.not_served(asked, Vec::new())),
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
+    }
+
+    /// True where a manifest holds the definition of a kind.
+    fn defines(&self, resource: &Resource) -> bool {
+        self.manifests.objects().any(|object| {
+            object.id.kind == "CustomResourceDefinition"
+                && object.body.pointer("/spec/group").and_then(serde_json::Value::as_str) == Some(&resource.group)
+                && object.body.pointer("/spec/names/kind").and_then(serde_json::Value::as_str) == Some(&resource.kind)
+        })
+    }
+
+    fn not_served(&self, resource: &Resource, served: Vec<String>) -> Problem {
+        let object = self.manifests.objects().find(|object| object.resource == *resource);
+        let problem = Problem::from(ClusterError::NotServed {
+            object: object.as_ref().map(|object| Box::new(object.id.clone())),
+            api_version: resource.api_version(),
+            kind: resource.kind.clone(),
+            served,
+        });
+        let place = object.and_then(|object| self.manifests.place(&object.from, &FieldPath::parse("apiVersion")));
+        match place {
+            Some(place) => problem.at(place),
+            None => problem,
+        }
     }
 
     /// The Service that is switched, where the app has colours and the Service is there.

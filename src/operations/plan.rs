@@ -2,8 +2,6 @@
 
 use std::path::PathBuf;
 
-use futures::future::try_join;
-
 use super::{
     Context,
     application::Application,
@@ -32,11 +30,12 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
 }
 
 async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Result<Plan, Failure> {
-    let application = Application::read(context, &options.files)?;
+    let mut application = Application::read(context, &options.files)?;
     application.describe(outcome);
     let registry = application.registry(context);
-    let (images, cluster) =
-        try_join(application.resolve_images(context, &registry), application.connect(context)).await?;
+    let cluster = application.connect(context).await?;
+    application.learn_kinds(&cluster).await?;
+    let images = application.resolve_images(context, &registry).await?;
     let target = &application.target;
     let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
     let prepared = prepare::prepare(context, &application, &cluster, images).await?;

@@ -16,7 +16,7 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
-        let application = Application::read(context, &[])?;
+        let mut application = Application::read(context, &[])?;
         if options.switch {
             switch::colors(&application)?;
         }
@@ -25,6 +25,7 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         let cluster = application.connect(context).await?;
         // a cluster that does not answer is told before a build that takes minutes
         cluster.version().await?;
+        application.learn_kinds(&cluster).await?;
         build::build(context, &application).await?;
         if context.stop.is_set() {
             return Err(interrupted("after the build; nothing was pushed").into());

@@ -65,6 +65,29 @@ impl Manifests {
         self.entries.iter().map(Entry::object)
     }
 
+    /// The kinds that are not built in, each once: their plural and scope are guesses.
+    pub(crate) fn custom_kinds(&self) -> Vec<Resource> {
+        let custom = self.entries.iter().filter(|entry| kinds::find(&entry.id.group, &entry.id.kind).is_none());
+        let mut found: Vec<Resource> = Vec::new();
+        for entry in custom {
+            if !found.contains(&entry.resource) {
+                found.push(entry.resource.clone());
+            }
+        }
+        found
+    }
+
+    /// Takes the cluster's word for the plural and the scope of a kind.
+    pub(crate) fn correct(&mut self, resource: &Resource) {
+        let is_of = |entry: &&mut Entry| {
+            (&entry.resource.group, &entry.resource.version, &entry.resource.kind)
+                == (&resource.group, &resource.version, &resource.kind)
+        };
+        for entry in self.entries.iter_mut().filter(is_of) {
+            entry.resource = resource.clone();
+        }
+    }
+
     /// The values of all Secrets, as they are written and decoded: for the redactor to learn.
     pub(crate) fn secrets(&self) -> Vec<String> {
         let is_confidential = |id: &ObjectId| kinds::find(&id.group, &id.kind).is_some_and(|kind| kind.confidential);

@@ -154,3 +154,30 @@ fn manifests_of_another_renderer_are_taken_from_standard_input() {
     let run = project.run_with_input(&["deploy", "-f", "-"], &text).expect(0);
     run.says("deployment/web");
 }
+
+#[test]
+fn custom_resources_go_by_the_clusters_own_names() {
+    let project = pushed("custom");
+    let group = format!("{}.example.com", project.app);
+    let definition = format!(
+        "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: mice.{group}\nspec:\n  group: {group}\n  \
+         scope: Namespaced\n  names: {{kind: Mouse, plural: mice}}\n  versions:\n    - name: v1\n      served: true\n      \
+         storage: true\n      schema:\n        openAPIV3Schema: {{type: object, x-kubernetes-preserve-unknown-fields: true}}\n"
+    );
+    let mouse = |version: &str| {
+        format!("apiVersion: {group}/{version}\nkind: Mouse\nmetadata:\n  name: jerry\nspec:\n  colour: grey\n")
+    };
+    project.write("kubernetes/mouse.yaml", &mouse("v1"));
+    project.run(&["deploy"]).expect(2).says("Mouse").says("kubernetes/mouse.yaml:1");
+
+    let made = project.bench.try_kubectl(&["create", "-f", "-"], &definition);
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let name = format!("crd/mice.{group}");
+    project.bench.kubectl(&["wait", "--for=condition=Established", &name, "--timeout=30s"]);
+    project.run(&["deploy"]).expect(0);
+    let live = project.bench.get(&project.namespace("qa"), &[&format!("mice.{group}"), "jerry"]);
+    assert_eq!(live["spec"]["colour"], "grey");
+    project.write("kubernetes/mouse.yaml", &mouse("v2"));
+    project.run(&["deploy"]).expect(2).says(&format!("{group}/v1"));
+    project.bench.kubectl(&["delete", &name, "--wait=false"]);
+}
