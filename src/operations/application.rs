@@ -14,7 +14,7 @@ use crate::{
         Traffic,
     },
     plan,
-    registry::Registry,
+    registry::{Registry, check_platform},
     render::{self, Manifests},
 };
 
@@ -72,11 +72,18 @@ impl Application {
 
     /// Asks the registry for every image of the app: digest and platforms. With `registry_check: false` by tag only.
     pub(super) async fn resolve_images(&self, context: &Context, registry: &Registry) -> Result<Vec<Image>, Failure> {
-        let references = self.images.iter().map(|image| self.reference(image));
         if !self.checkout.settings.deploy.registry_check.value {
-            return Ok(references.map(|reference| Image { reference, platforms: Vec::new() }).collect());
+            let by_tag = |image| Image { reference: self.reference(image), platforms: Vec::new() };
+            return Ok(self.images.iter().map(by_tag).collect());
         }
-        let images = try_join_all(references.map(async |reference| registry.resolve(&reference).await)).await?;
+        let images = try_join_all(self.images.iter().map(async |settings| {
+            let image = registry.resolve(&self.reference(settings)).await?;
+            match &settings.platform {
+                Some(platform) => check_platform(&image, platform).map(|()| image),
+                None => Ok(image),
+            }
+        }))
+        .await?;
         for image in &images {
             context.tell(SourceEvent::Image { image: image.clone() });
         }
