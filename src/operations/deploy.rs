@@ -34,9 +34,9 @@ pub(crate) struct Options {
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let mut application = Application::read(context, &options.files)?;
+        let cluster = application.connect(context).await?;
         application.announce(context, outcome);
         consent::confirm(context, &application)?;
-        let cluster = application.connect(context).await?;
         application.learn_kinds(&cluster).await?;
         deploy(context, &application, &cluster, outcome).await
     })

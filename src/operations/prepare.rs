@@ -8,7 +8,7 @@ use crate::{
     kinds,
     model::{
         Ancestry, ApplyEvent, Exit, Image, Live, Note, ObjectChange, ObjectId, Problem, Record, Release, Rendered,
-        Traffic, Verdict,
+        SourceEvent, Traffic, Verdict,
     },
     plan,
     render::{self, Rendering},
@@ -93,6 +93,11 @@ pub(super) async fn prepare(
     let target = &application.target;
     let (history, traffic) = try_join(history(application, cluster), application.traffic(cluster)).await?;
     let (order, notes) = admit(application, history.last_succeeded())?;
+    match &order {
+        // what a note says needs no second telling
+        Some(order) if notes.is_empty() => context.tell(SourceEvent::Order { order: order.clone() }),
+        _ => {}
+    }
     for note in notes {
         context.tell(note);
     }

@@ -20,9 +20,9 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         if options.switch {
             switch::colors(&application)?;
         }
+        let cluster = application.connect(context).await?;
         application.announce(context, outcome);
         consent::confirm(context, &application)?;
-        let cluster = application.connect(context).await?;
         // a cluster that does not answer is told before a build that takes minutes
         cluster.version().await?;
         application.learn_kinds(&cluster).await?;

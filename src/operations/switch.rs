@@ -29,9 +29,9 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let application = Application::read(context, &[])?;
         colors(&application)?;
+        let cluster = application.connect(context).await?;
         application.announce(context, outcome);
         consent::confirm(context, &application)?;
-        let cluster = application.connect(context).await?;
         switch(context, &application, &cluster, &options, outcome).await
     })
     .await
