@@ -10,27 +10,14 @@ use super::{
     connect::Cluster,
     error::{ClusterError, FieldFinding, FieldOwner, Reason},
     owners,
-    request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, MANAGER, built_in, object_path, path},
+    request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, MANAGER, object_path, path},
     schema,
     survey::{PARALLEL, is_defined_by, mask_last_applied},
 };
-use crate::model::{Applied, Change, FieldPath, Live, ObjectId, Rendered, Resource};
+use crate::model::{Applied, FieldPath, Live, ObjectId, Rendered, Resource};
 
 /// What adoption takes from kubectl in any case, and what the server writes again by itself.
 const OF_THE_SERVER: [&str; 2] = ["last-applied-configuration", "kubernetes.io/metadata.name"];
-
-/// What the server did with an object.
-#[derive(Clone, Debug)]
-pub(crate) struct Written {
-    pub applied: Applied,
-    pub change: Change,
-    /// The object as the server has it now.
-    pub body: Value,
-    /// People's tools whose fields went over to shipway at this first deploy.
-    pub adopted: Vec<String>,
-    /// Fields that people had changed and the manifest has put right.
-    pub mended: Vec<FieldOwner>,
-}
 
 /// What a dry run says about an object.
 #[derive(Clone, Debug)]
@@ -42,8 +29,6 @@ pub(crate) enum Rehearsed {
         leaving: Vec<FieldPath>,
         /// The tools whose fields will go over to shipway.
         adopts: Vec<String>,
-        /// Fields that people have changed and the manifest will put right.
-        mends: Vec<FieldOwner>,
     },
     /// Its namespace or its definition is not there yet.
     NotYet,
@@ -79,7 +64,7 @@ impl Cluster {
 
     async fn rehearse_one(&self, object: &Rendered, live: Option<&Value>) -> Result<Rehearsed, ClusterError> {
         let adoption = live.and_then(|live| owners::adoption(live, &object.id, &object.resource.api_version()));
-        let (mut body, mut mends) = match self.apply_forced(object, live, "All").await {
+        let mut body = match self.apply_forced(object, live, "All").await {
             Ok(done) => done,
             Err(Failure::Status(status)) if status.message.contains("does not support dry run") => {
                 return Ok(Rehearsed::Unsupported { why: status.message });
@@ -88,13 +73,12 @@ impl Cluster {
         };
         mask_last_applied(&mut body);
         let (Some(live), Some(adoption)) = (live, adoption) else {
-            return Ok(Rehearsed::Done { body, leaving: Vec::new(), adopts: Vec::new(), mends });
+            return Ok(Rehearsed::Done { body, leaving: Vec::new(), adopts: Vec::new() });
         };
-        mends.retain(|owner| !adoption.managers.contains(&owner.manager));
         let leaving = owners::leaving(&adoption.fields, &object.body(), live).into_iter().map(FieldPath);
         let leaving = leaving.filter(|path| !OF_THE_SERVER.iter().any(|end| path.to_string().ends_with(end))).collect();
         let leaving = self.without_defaults(leaving, object, live).await;
-        Ok(Rehearsed::Done { body, leaving, adopts: adoption.managers, mends })
+        Ok(Rehearsed::Done { body, leaving, adopts: adoption.managers })
     }
 
     /// kubectl owns defaults, too: what a fresh object of this manifest would get again does not leave.
@@ -122,31 +106,21 @@ impl Cluster {
     /// What `kubectl` owns is adopted first, so that fields the manifest no longer has go. What people have changed by
     /// hand is put right; what controllers and other deployers own is a [`ClusterError::Conflict`]. A manifest with
     /// `metadata.resourceVersion` is only written over that very version, else [`ClusterError::Stale`].
-    pub(crate) async fn apply(&self, object: &Rendered, live: Option<&Live>) -> Result<Written, ClusterError> {
+    pub(crate) async fn apply(&self, object: &Rendered, live: Option<&Live>) -> Result<Applied, ClusterError> {
         let before = live.and_then(|live| live.body.as_ref());
-        let (adopted, adopted_body) = match before {
+        let adopted = match before {
             Some(before) => self.adopt(object, before).await?,
-            None => (Vec::new(), None),
+            None => None,
         };
-        let (mut body, mended) = match self.apply_forced(object, adopted_body.as_ref().or(before), "").await {
-            Ok(done) => done,
-            Err(failure) => return Err(self.explain_apply(failure, object).await),
-        };
-        mask_last_applied(&mut body);
-        let version = |body: &Value| body.pointer("/metadata/resourceVersion").cloned();
-        let change = match before {
-            None => Change::Created,
-            Some(before) if version(before) == version(&body) => Change::Unchanged,
-            // the version also moves with the status, and with an adoption's bookkeeping
-            Some(before) if same_but_bookkeeping(before, &body, &object.body()) => Change::Unchanged,
-            Some(_) => Change::Changed,
-        };
-        let applied = applied(object, &body);
-        Ok(Written { applied, change, body, adopted, mended })
+        match self.apply_forced(object, adopted.as_ref().or(before), "").await {
+            Ok(body) => Ok(applied(object, &body)),
+            Err(failure) => Err(self.explain_apply(failure, object).await),
+        }
     }
 
-    /// Gives `kubectl`'s fields to shipway, with the object's own version as the condition.
-    async fn adopt(&self, object: &Rendered, before: &Value) -> Result<(Vec<String>, Option<Value>), ClusterError> {
+    /// Gives `kubectl`'s fields to shipway, with the object's own version as the condition; the object as it is then,
+    /// none where there was nothing to give.
+    async fn adopt(&self, object: &Rendered, before: &Value) -> Result<Option<Value>, ClusterError> {
         let mut live = before.clone();
         for _ in 0..ADOPTION_TRIES {
             let Some(adoption) = owners::adoption(&live, &object.id, &object.resource.api_version()) else { break };
@@ -154,7 +128,7 @@ impl Cluster {
             let path = object_path(&object.resource, &object.id, &[("fieldManager", MANAGER)]);
             let call = Call::write(Method::PATCH, path, JSON_PATCH, patch.to_string()).about(&object.id);
             match self.ask_text(&call).await {
-                Ok(text) => return Ok((adoption.managers, Some(self.parse(&text)?))),
+                Ok(text) => return self.parse(&text).map(Some),
                 // a status that is written all the time moves the version, too
                 Err(Failure::Status(status)) if status.code == 409 || status.code == 422 => {
                     match self.get(&object.resource, &object.id).await? {
@@ -165,27 +139,22 @@ impl Cluster {
                 Err(failure) => return Err(self.explain(failure, Some(&object.id))),
             }
         }
-        Ok((Vec::new(), None))
+        Ok(None)
     }
 
     /// Server-side apply; taken over by force is only what people own.
-    async fn apply_forced(
-        &self,
-        object: &Rendered,
-        live: Option<&Value>,
-        dry_run: &str,
-    ) -> Result<(Value, Vec<FieldOwner>), Failure> {
+    async fn apply_forced(&self, object: &Rendered, live: Option<&Value>, dry_run: &str) -> Result<Value, Failure> {
         match self.apply_once(object, live, dry_run, false).await {
-            Ok(body) => Ok((body, Vec::new())),
+            Ok(body) => Ok(body),
             Err(Refused::Conflict(owners)) => {
-                let (people, others): (Vec<_>, Vec<_>) =
-                    owners.into_iter().partition(|owner| owners::is_taken_over(&owner.manager));
+                let others: Vec<_> =
+                    owners.into_iter().filter(|owner| !owners::is_taken_over(&owner.manager)).collect();
                 if !others.is_empty() {
                     let conflict = ClusterError::Conflict { object: Box::new(object.id.clone()), owners: others };
                     return Err(Failure::Error(conflict));
                 }
                 match self.apply_once(object, live, dry_run, true).await {
-                    Ok(body) => Ok((body, people)),
+                    Ok(body) => Ok(body),
                     Err(Refused::Final(failure)) => Err(failure),
                     Err(Refused::Conflict(owners)) => {
                         Err(Failure::Error(ClusterError::Conflict { object: Box::new(object.id.clone()), owners }))
@@ -263,23 +232,6 @@ impl Cluster {
         fields
     }
 
-    /// Creates a namespace with these labels where there is none; true where it did.
-    pub(crate) async fn ensure_namespace(&self, name: &str, labels: &Value) -> Result<bool, ClusterError> {
-        let namespaces = built_in("", "v1", "Namespace", "namespaces");
-        let id =
-            ObjectId { group: String::new(), kind: "Namespace".to_owned(), namespace: None, name: name.to_owned() };
-        if self.ask_if_there(&Call::get(object_path(&namespaces, &id, &[])).about(&id)).await?.is_some() {
-            return Ok(false);
-        }
-        let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}});
-        let path = path(&namespaces, None, None, &[("fieldManager", MANAGER)]);
-        match self.ask(&Call::write(Method::POST, path, JSON, body.to_string()).about(&id)).await {
-            Ok(_) => Ok(true),
-            Err(error) if error.reason() == Some(Reason::Exists) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     /// Deletes one object, in the background; true where it was there. With `uid` only that very one.
     pub(crate) async fn delete(
         &self,
@@ -354,31 +306,6 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// True where nothing differs that a manifest says: not status, managedFields or versions, and not the annotations
-/// that controllers count in (`deployment.kubernetes.io/revision`), for which a Deployment's generation moves, too.
-fn same_but_bookkeeping(before: &Value, after: &Value, manifest: &Value) -> bool {
-    let is_ours = |key: &str| manifest["metadata"]["annotations"].get(key).is_some();
-    let plain = |body: &Value| {
-        let mut body = body.clone();
-        if let Some(metadata) = body["metadata"].as_object_mut() {
-            for key in ["managedFields", "resourceVersion", "generation"] {
-                metadata.shift_remove(key);
-            }
-            if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-                annotations.retain(|key, _| !key.contains("kubernetes.io/") || is_ours(key));
-                if annotations.is_empty() {
-                    metadata.shift_remove("annotations");
-                }
-            }
-        }
-        if let Some(fields) = body.as_object_mut() {
-            fields.shift_remove("status");
-        }
-        body
-    };
-    plain(before) == plain(after)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -408,24 +335,5 @@ mod tests {
             "message": "Operation cannot be fulfilled on deployments.apps \"web\": the object has been modified"}))
             .unwrap();
         assert!(matches!(conflict(&status, None, &id()), Refused::Final(Failure::Error(ClusterError::Stale { .. }))));
-    }
-
-    #[test]
-    fn what_controllers_write_is_no_change_of_ours() {
-        let before = json!({"metadata": {"name": "a", "resourceVersion": "1", "generation": 3, "managedFields": [], "annotations": {
-            "kubectl.kubernetes.io/last-applied-configuration": "***", "deployment.kubernetes.io/revision": "3"}},
-            "spec": {"a": 1}, "status": {"x": 1}});
-        let after = |annotations: Value, a: i64| json!({"metadata": {"name": "a", "resourceVersion": "2", "generation": 4, "annotations": annotations}, "spec": {"a": a}});
-        let rows = [
-            (after(json!({"deployment.kubernetes.io/revision": "4"}), 1), true),
-            (after(json!({}), 1), true),
-            (after(json!({"example.com/mine": "1"}), 1), false),
-            (after(json!({"ingress.kubernetes.io/mine": "1"}), 1), false),
-            (after(json!({}), 2), false),
-        ];
-        let manifest = json!({"metadata": {"annotations": {"ingress.kubernetes.io/mine": "1"}}});
-        for (after, same) in rows {
-            assert_eq!(same_but_bookkeeping(&before, &after, &manifest), same, "{after}");
-        }
     }
 }

@@ -17,6 +17,7 @@ use super::{
     kubeconfig::{Access, access, settings, source},
     patience::Outage,
     proxy::proxy_for,
+    request::Call,
 };
 use crate::model::{Connection, ConnectionOptions, Listener, Redactor, Stop};
 
@@ -98,7 +99,7 @@ impl Cluster {
 
     /// The server's version (`v1.34.4`, GET /version): also the cheap way to learn whether it answers.
     pub(crate) async fn version(&self) -> Result<String, ClusterError> {
-        let answer = self.read("/version").await?;
+        let answer = self.ask(&Call::get("/version")).await?;
         let version = answer.get("gitVersion").and_then(serde_json::Value::as_str);
         version.map(str::to_owned).ok_or_else(|| ClusterError::Nonsense {
             server: self.inner.connection.server.clone(),

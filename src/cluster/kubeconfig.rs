@@ -294,7 +294,7 @@ mod tests {
         const SERVER: (&str, &str) = ("K8S_SERVER", "https://k8s");
         const TOKEN: (&str, &str) = ("K8S_TOKEN", "t");
         const POD: [(&str, &str); 2] = [("KUBERNETES_SERVICE_HOST", "10.0.0.1"), ("KUBERNETES_SERVICE_PORT", "443")];
-        let rows: [(Option<&str>, Vec<(&str, &str)>, bool, &str); 10] = [
+        let rows = [
             (Some("prod"), vec![HOME, FILES, SERVER, TOKEN], true, "flag --context /a+/b prod"),
             (Some("prod"), vec![HOME], true, "flag --context /home/a/.kube/config prod"),
             (None, vec![HOME, SERVER, TOKEN], true, "K8S_SERVER https://k8s"),

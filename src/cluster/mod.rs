@@ -22,9 +22,9 @@ mod survey;
 mod traffic;
 mod watch;
 
-pub(crate) use apply::{Rehearsed, Written};
+pub(crate) use apply::Rehearsed;
 pub(crate) use connect::Cluster;
 pub(crate) use discovery::Served;
-pub(crate) use error::{ClusterError, FieldFinding, FieldOwner, Reason};
+pub(crate) use error::ClusterError;
 pub(crate) use lease::{Lease, LeaseRequest};
 pub(crate) use record::History;

@@ -24,10 +24,6 @@ pub(crate) struct History {
 }
 
 impl History {
-    pub(crate) fn last(&self) -> Option<&Record> {
-        self.records.last()
-    }
-
     pub(crate) fn last_succeeded(&self) -> Option<&Record> {
         self.records.iter().rev().find(|record| record.state == RecordState::Succeeded)
     }

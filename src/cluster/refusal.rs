@@ -231,9 +231,15 @@ mod tests {
         json!({"code": 422, "reason": "Invalid", "message": "web is invalid", "details": {"name": "web", "causes": causes}})
     }
 
+    fn assert_explained(rows: &[(serde_json::Value, Reason, &str)]) {
+        for (status, reason, text) in rows {
+            let error = explained(&id("Deployment", "web"), status.clone());
+            assert_eq!((error.reason(), error.to_string().as_str()), (Some(*reason), *text));
+        }
+    }
+
     #[test]
     fn statuses_as_the_server_writes_them() {
-        let web = id("Deployment", "web");
         let rows = [
             (
                 json!({"code": 403, "reason": "Forbidden", "message": "deployments.apps \"web\" is forbidden: User \"ci\" cannot patch resource \"deployments\" in API group \"apps\" in the namespace \"demo\""}),
@@ -269,14 +275,26 @@ mod tests {
                 "deployment/web: `spec.ports[0].port`: invalid value: 99999: must be between 1 and 65535, inclusive",
             ),
             (
-                json!({"code": 400, "reason": "BadRequest", "message": "admission webhook \"deny.example.com\" denied the request: no"}),
-                Reason::AdmissionDenied,
-                "deployment/web: admission webhook \"deny.example.com\" denied the request: no",
-            ),
-            (
                 json!({"code": 404, "reason": "NotFound", "message": "the server could not find the requested resource", "details": {}}),
                 Reason::NotServed,
                 "deployment/web: the server could not find the requested resource",
+            ),
+            (
+                json!({"code": 401, "reason": "Unauthorized", "message": "Unauthorized"}),
+                Reason::Unauthorized,
+                "https://k8s does not accept the login from KUBECONFIG",
+            ),
+        ];
+        assert_explained(&rows);
+    }
+
+    #[test]
+    fn what_stands_before_the_server_is_told_apart() {
+        let rows = [
+            (
+                json!({"code": 400, "reason": "BadRequest", "message": "admission webhook \"deny.example.com\" denied the request: no"}),
+                Reason::AdmissionDenied,
+                "deployment/web: admission webhook \"deny.example.com\" denied the request: no",
             ),
             (
                 json!({"code": 403, "reason": "Forbidden", "message": "pods \"web\" is forbidden: violates PodSecurity \"restricted:latest\": privileged"}),
@@ -288,16 +306,8 @@ mod tests {
                 Reason::AdmissionFailed,
                 "deployment/web: Internal error occurred: failed calling webhook \"x\": timeout",
             ),
-            (
-                json!({"code": 401, "reason": "Unauthorized", "message": "Unauthorized"}),
-                Reason::Unauthorized,
-                "https://k8s does not accept the login from KUBECONFIG",
-            ),
         ];
-        for (status, reason, text) in rows {
-            let error = explained(&web, status);
-            assert_eq!((error.reason(), error.to_string().as_str()), (Some(reason), text));
-        }
+        assert_explained(&rows);
     }
 
     #[test]

@@ -108,11 +108,6 @@ enum Attempt {
 }
 
 impl Cluster {
-    /// GET, as JSON.
-    pub(super) async fn read(&self, path: &str) -> Result<Value, ClusterError> {
-        self.ask(&Call::get(path)).await
-    }
-
     /// The answer as JSON; a refusal is explained for the call's object.
     pub(super) async fn ask(&self, call: &Call) -> Result<Value, ClusterError> {
         let text = self.ask_text(call).await.map_err(|failure| self.explain(failure, call.object.as_ref()))?;

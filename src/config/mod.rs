@@ -13,7 +13,6 @@ mod tests;
 
 pub(crate) use describe::describe;
 pub(crate) use error::ConfigError;
-pub(crate) use names::dns_label;
 pub(crate) use resolve::{asked_commit, resolve};
 pub(crate) use schema::schema;
 pub(crate) use settings::{DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings};

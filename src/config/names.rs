@@ -4,7 +4,7 @@ const LONGEST_LABEL: usize = 63;
 
 /// A DNS label (RFC 1123) made of any text: lower case, what it may not hold becomes `-`, at most 63 characters. None where
 /// nothing is left.
-pub(crate) fn dns_label(text: &str) -> Option<String> {
+pub(super) fn dns_label(text: &str) -> Option<String> {
     let mapped: String = text
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })

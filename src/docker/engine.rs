@@ -1,20 +1,22 @@
-//! The engine's HTTP interface: dial, one request, hijack. What has no trap is left to bollard, over the same dialer.
+//! The engine's HTTP interface: dial, one request, hijack.
 
 use std::{io::ErrorKind, sync::Arc, time::Duration};
 
-use bollard::{Docker, models::SystemVersion, query_parameters::TagImageOptionsBuilder};
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Incoming},
     header,
 };
 use hyper_util::rt::TokioIo;
+use serde::Deserialize;
 use tokio::{
     net::{TcpStream, UnixStream},
     time::timeout,
 };
 
-use crate::model::{Reference, Variables};
+use crate::model::Variables;
 
 use super::{
     DockerError,
@@ -28,7 +30,9 @@ const OLDEST_API: Api = Api(1, 39);
 const NATIVE_GRPC_API: Api = Api(1, 53);
 
 /// A bound for what is answered at once; builds and pushes have none.
-const ANSWER_SECONDS: u64 = 60;
+const ANSWER: Duration = Duration::from_secs(60);
+/// Of such an answer.
+const LARGEST: usize = 1 << 20;
 
 /// A bound for reaching it.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -39,7 +43,6 @@ pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone, Debug)]
 pub(crate) struct Engine {
     address: Arc<Address>,
-    docker: Docker,
     version: String,
     api: Api,
     is_podman: bool,
@@ -56,53 +59,14 @@ impl Engine {
     /// An address that cannot be used; an engine that does not answer.
     pub(crate) async fn connect(variables: &Variables) -> Result<Self, DockerError> {
         let address = Arc::new(Address::find(variables)?);
-        let dialled = Arc::clone(&address);
-        let transport = move |request: bollard::BollardRequest| {
-            let address = Arc::clone(&dialled);
-            async move { send(&address, request).await.map_err(|error| std::io::Error::other(error).into()) }
-        };
-        let docker = Docker::connect_with_custom_transport(
-            transport,
-            Some("http://docker"),
-            ANSWER_SECONDS,
-            bollard::API_DEFAULT_VERSION,
-        )
-        .map_err(|error| DockerError::engine(&error))?;
-        dial(&address, None).await?;
-        let version = docker.version().await.map_err(answered)?;
+        let version = timeout(ANSWER, version(&address)).await;
+        let version = version.map_err(|_| DockerError::Engine(format!("nothing for {} s", ANSWER.as_secs())))??;
         Ok(Self {
             address,
-            docker,
-            api: version.api_version.as_deref().map_or(Api(0, 0), Api::parse),
-            is_podman: is_podman(&version),
-            version: version.version.unwrap_or_default(),
+            api: Api::parse(&version.api_version),
+            is_podman: version.is_podman(),
+            version: version.version,
         })
-    }
-
-    /// Gives an image, named by reference or id, one more name.
-    ///
-    /// # Errors
-    /// An image that the engine does not have.
-    pub(crate) async fn tag(&self, image: &str, reference: &Reference) -> Result<(), DockerError> {
-        let options = TagImageOptionsBuilder::new().repo(&reference.repository.to_string());
-        let options = options.tag(reference.tag.as_deref().unwrap_or("latest")).build();
-        match self.docker.tag_image(image, Some(options)).await {
-            Err(error) if is_not_found(&error) => Err(DockerError::ImageNotBuilt { image: image.to_owned() }),
-            Err(error) => Err(answered(error)),
-            Ok(()) => Ok(()),
-        }
-    }
-
-    /// The image's id, where the engine has it.
-    ///
-    /// # Errors
-    /// An engine that does not answer.
-    pub(crate) async fn has_image(&self, reference: &Reference) -> Result<Option<String>, DockerError> {
-        match self.docker.inspect_image(&reference.to_string()).await {
-            Err(error) if is_not_found(&error) => Ok(None),
-            Err(error) => Err(answered(error)),
-            Ok(image) => Ok(image.id),
-        }
     }
 
     /// One request over a connection of its own. Dropping the answer closes the connection, by which the engine
@@ -131,7 +95,7 @@ impl Engine {
             .uri("/grpc")
             .header(header::CONNECTION, "Upgrade")
             .header(header::UPGRADE, "h2c")
-            .body(http_body_util::Empty::<bytes::Bytes>::new())
+            .body(Empty::<Bytes>::new())
             .map_err(|error| DockerError::engine(&error))?;
         let response = self.send(request).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
@@ -184,32 +148,58 @@ where
     sender.send_request(Request::from_parts(parts, body)).await.map_err(lost)
 }
 
-/// bollard's error without its wrapping; our dialer's own errors come back through it.
-fn answered(error: bollard::errors::Error) -> DockerError {
-    use bollard::errors::Error;
-    match error {
-        Error::DockerResponseServerError { message, .. } if message.contains("to an HTTPS server") => {
-            DockerError::Engine("it speaks TLS only: export DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH".to_owned())
-        }
-        Error::DockerResponseServerError { status_code, message } if message.trim().is_empty() => {
-            DockerError::Engine(format!("HTTP status {status_code}"))
-        }
-        Error::DockerResponseServerError { message, .. } => DockerError::Engine(message.trim().to_owned()),
-        Error::RequestTimeoutError => DockerError::Engine(format!("nothing for {ANSWER_SECONDS} s")),
-        Error::IOError { err } => match err.downcast::<DockerError>() {
-            Ok(ours) => ours,
-            Err(err) => DockerError::engine(&err),
-        },
-        other => DockerError::engine(&other),
+/// What `GET /version` answers, as far as it matters here.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Version {
+    version: String,
+    api_version: String,
+    components: Vec<Component>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Component {
+    name: String,
+}
+
+impl Version {
+    fn is_podman(&self) -> bool {
+        self.components.iter().any(|component| component.name.starts_with("Podman"))
     }
 }
 
-fn is_not_found(error: &bollard::errors::Error) -> bool {
-    matches!(error, bollard::errors::Error::DockerResponseServerError { status_code: 404, .. })
+async fn version(address: &Address) -> Result<Version, DockerError> {
+    let request = Request::get("/version").body(Empty::<Bytes>::new()).map_err(|error| DockerError::engine(&error))?;
+    let response = send(address, request).await?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), LARGEST).collect().await;
+    let body = body.map_err(|error| DockerError::engine(&*error))?.to_bytes();
+    if !status.is_success() {
+        return Err(refused(status, &body));
+    }
+    serde_json::from_slice(&body).map_err(|error| DockerError::engine(&error))
 }
 
-fn is_podman(version: &SystemVersion) -> bool {
-    version.components.iter().flatten().any(|component| component.name.starts_with("Podman"))
+fn refused(status: StatusCode, body: &[u8]) -> DockerError {
+    let text = message(body);
+    DockerError::Engine(match text.trim() {
+        text if text.contains("to an HTTPS server") => {
+            "it speaks TLS only: export DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH".to_owned()
+        }
+        "" => format!("HTTP status {}", status.as_u16()),
+        text => text.to_owned(),
+    })
+}
+
+/// The engine's `{"message":..}`, or the text as it is.
+pub(super) fn message(body: &[u8]) -> String {
+    #[derive(Deserialize)]
+    struct Answer {
+        message: String,
+    }
+    serde_json::from_slice::<Answer>(body)
+        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |answer| answer.message)
 }
 
 /// A version of the engine's interface, `1.41`.
@@ -234,5 +224,29 @@ mod tests {
         assert!(Api::parse("1.9") < Api::parse("1.41"));
         assert!(Api::parse("1.53") >= NATIVE_GRPC_API);
         assert!(Api::parse("x") < OLDEST_API);
+    }
+
+    #[test]
+    fn podman_is_known_by_its_components() {
+        for (answer, api, is_podman) in [
+            (r#"{"Version": "26.1", "ApiVersion": "1.45", "Components": [{"Name": "Engine"}]}"#, "1.45", false),
+            (r#"{"ApiVersion": "1.41", "Components": [{"Name": "Podman Engine", "Details": {}}]}"#, "1.41", true),
+            ("{}", "", false),
+        ] {
+            let version: Version = serde_json::from_str(answer).unwrap();
+            assert_eq!((version.api_version.as_str(), version.is_podman()), (api, is_podman));
+        }
+    }
+
+    #[test]
+    fn a_refusal_says_what_to_do_or_what_the_engine_says() {
+        for (body, said) in [
+            ("Client sent an HTTP request to an HTTPS server.\n", "DOCKER_TLS_VERIFY=1"),
+            (r#"{"message": "no room"}"#, "answers: no room"),
+            ("", "HTTP status 500"),
+        ] {
+            let error = refused(StatusCode::INTERNAL_SERVER_ERROR, body.as_bytes()).to_string();
+            assert!(error.contains(said), "{error}");
+        }
     }
 }

@@ -28,7 +28,7 @@ mod session;
 mod tls;
 mod walk;
 
-pub(crate) use build::{BuildRequest, Built};
+pub(crate) use build::BuildRequest;
 pub(crate) use engine::Engine;
 pub(crate) use error::DockerError;
-pub(crate) use ignore::{ContextFile, context_files};
+pub(crate) use ignore::context_files;

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::model::{Digest, LayerState, Listener, Login, Note, PushEvent, Reference, Stop};
 
-use super::{DockerError, Engine, error::RegistryTrouble};
+use super::{DockerError, Engine, engine::message, error::RegistryTrouble};
 
 /// The engine tries a dead registry again and again: this long with nothing but that is enough, and also this long
 /// without a first word.
@@ -246,16 +246,6 @@ async fn frame(response: &mut Response<Incoming>) -> Result<Option<Bytes>, Docke
 fn digest_of(status: &str) -> Option<String> {
     let (_, after) = status.split_once("digest: ")?;
     after.split(' ').next().map(str::to_owned)
-}
-
-/// The engine's `{"message":..}`, or the text as it is.
-fn message(body: &[u8]) -> String {
-    #[derive(Deserialize)]
-    struct Answer {
-        message: String,
-    }
-    serde_json::from_slice::<Answer>(body)
-        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |answer| answer.message)
 }
 
 #[cfg(test)]

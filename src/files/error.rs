@@ -1,8 +1,8 @@
-use std::{io, path::PathBuf};
+use std::io;
 
 use crate::model::{Exit, Explain};
 
-/// Why a file could not be read or written. Names are as they are shown: relative to the repository.
+/// Why a file could not be read. Names are as they are shown: relative to the repository.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
     #[error("{name} is not there")]
@@ -17,15 +17,12 @@ pub(crate) enum FileError {
     NoManifests { names: Vec<String> },
     #[error("{name} has more than {limit} manifests")]
     TooMany { name: String, limit: usize },
-    #[error("cannot write {name}", name = path.display())]
-    Write { path: PathBuf, source: io::Error },
 }
 
 impl Explain for FileError {
     fn code(&self) -> &'static str {
         match self {
             Self::Missing { .. } | Self::NoManifests { .. } => "no-manifests",
-            Self::Write { .. } => "write",
             _ => "read",
         }
     }

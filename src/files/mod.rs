@@ -1,11 +1,9 @@
-//! Bounded reads, standard input, atomic writes.
+//! Bounded reads, standard input.
 
 mod error;
 mod manifests;
 mod read;
-mod write;
 
 pub(crate) use error::FileError;
 pub(crate) use manifests::manifests;
 pub(crate) use read::{read_if_there, read_stdin, read_text};
-pub(crate) use write::write;

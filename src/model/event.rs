@@ -5,8 +5,7 @@
 use serde::Serialize;
 
 use super::{
-    Connection, Digest, Hook, Image, ObjectChange, ObjectId, Problem, Progress, Reference, Target, TrafficStatus,
-    Verdict,
+    Connection, Digest, Image, ObjectChange, ObjectId, Problem, Progress, Reference, Target, TrafficStatus, Verdict,
 };
 
 /// One thing that happened.
@@ -18,8 +17,7 @@ pub enum Event {
     Push(PushEvent),
     Lock(LockEvent),
     Apply(ApplyEvent),
-    Hook(HookEvent),
-    Rollout(RolloutEvent),
+    Rollout(Box<RolloutEvent>),
     Switch(SwitchEvent),
     Note(Note),
 }
@@ -108,19 +106,6 @@ pub enum ApplyEvent {
     Adopted { object: ObjectId, managers: Vec<String> },
     #[serde(rename = "apply.done")]
     Done { created: usize, changed: usize, unchanged: usize, seconds: f64 },
-    #[serde(rename = "apply.pruned")]
-    Pruned { object: ObjectId },
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event")]
-pub enum HookEvent {
-    #[serde(rename = "hook.started")]
-    Started { hook: Hook },
-    #[serde(rename = "hook.log")]
-    Log { object: ObjectId, lines: Vec<String> },
-    #[serde(rename = "hook.done")]
-    Done { object: ObjectId, seconds: f64 },
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -182,6 +167,12 @@ pub trait Listener: Send + Sync {
     fn on(&self, event: Event);
 }
 
+impl From<RolloutEvent> for Event {
+    fn from(event: RolloutEvent) -> Self {
+        Self::Rollout(Box::new(event))
+    }
+}
+
 macro_rules! from_phase {
     ($($phase:ident($kind:ty)),* $(,)?) => {$(
         impl From<$kind> for Event {
@@ -197,8 +188,6 @@ from_phase!(
     Push(PushEvent),
     Lock(LockEvent),
     Apply(ApplyEvent),
-    Hook(HookEvent),
-    Rollout(RolloutEvent),
     Switch(SwitchEvent),
     Note(Note),
 );

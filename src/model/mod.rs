@@ -24,8 +24,8 @@ pub use blue_green::BlueGreen;
 pub use commit::{Ancestry, CiFacts, Commit, Facts, PullRequest};
 pub use connection::{Connection, ConnectionOptions};
 pub use event::{
-    ApplyEvent, BuildEvent, Event, HookEvent, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent,
-    SourceEvent, Stamped, StepState, SwitchEvent,
+    ApplyEvent, BuildEvent, Event, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent, SourceEvent,
+    Stamped, StepState, SwitchEvent,
 };
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
 pub use manifests::{Allow, Layers};

@@ -61,7 +61,7 @@ async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &S
         return Written::NotStarted;
     }
     match cluster.apply(step.object, Some(step.live)).await {
-        Ok(written) => Written::Done(Box::new(written.applied)),
+        Ok(applied) => Written::Done(Box::new(applied)),
         Err(error) => {
             refused.set();
             Written::Refused(error)

@@ -112,7 +112,7 @@ fn labels(application: &Application, commit: &Commit) -> std::collections::BTree
 fn listed(application: &Application) -> Result<String, Failure> {
     let mut text = String::new();
     for image in &application.images {
-        for file in docker::context_files(&request(application, &image))? {
+        for file in docker::context_files(&request(application, image))? {
             text.push_str(&format!("{:>10}  {}\n", file.size, file.path));
         }
     }

@@ -17,8 +17,8 @@ use super::{
 use crate::{
     cluster::Cluster,
     model::{
-        Applied, ApplyEvent, Change, Exit, Image, ObjectOutcome, Outcome, PodsOnImage, Problem, RecordState,
-        RolloutEvent, Stage, Verdict, Watched, short_duration,
+        Applied, ApplyEvent, Change, Image, ObjectOutcome, Outcome, PodsOnImage, RecordState, RolloutEvent, Stage,
+        Verdict, Watched, short_duration,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},

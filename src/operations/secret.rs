@@ -40,3 +40,45 @@ fn values<'o>(object: &'o Object, field: &str) -> Vec<&'o str> {
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{ObjectId, Resource};
+
+    #[test]
+    fn values_of_secrets_are_learnt_as_written_and_decoded() {
+        let object = |kind: &str, fields: serde_json::Value| Object {
+            id: ObjectId { group: String::new(), kind: kind.to_owned(), namespace: None, name: "a".to_owned() },
+            resource: Resource {
+                group: String::new(),
+                version: "v1".to_owned(),
+                kind: kind.to_owned(),
+                plural: String::new(),
+                namespaced: true,
+            },
+            body: fields,
+            from: Vec::new(),
+        };
+        let objects = [
+            object(
+                "Secret",
+                json!({"data": {"a": "aHVudGVyMg=="}, "stringData": {"b": "tiger789", "c": ["deep-one"]}}),
+            ),
+            object("ConfigMap", json!({"data": {"a": "in-the-open"}})),
+        ];
+        let redactor = Redactor::default();
+        learn(&redactor, objects.into_iter());
+        for (text, shown) in [
+            ("aHVudGVyMg==", false),
+            ("hunter2", false),
+            ("tiger789", false),
+            ("deep-one", false),
+            ("in-the-open", true),
+        ] {
+            assert_eq!(redactor.clean(text).contains(text), shown, "{text}");
+        }
+    }
+}

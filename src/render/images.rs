@@ -7,7 +7,7 @@ use crate::model::{DocumentRef, FieldPath, Image, Note, Object, ObjectId, Refere
 
 /// One place where a manifest names an image.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ImageUse {
+pub(super) struct ImageUse {
     /// As it is written.
     pub text: String,
     pub reference: Result<Reference, ReferenceError>,
@@ -19,7 +19,7 @@ pub(crate) struct ImageUse {
 
 /// All images of the manifests: containers, init containers, ephemeral containers and image volumes of every pod
 /// template, in the order of the files.
-pub(crate) fn images(manifests: &Manifests) -> Vec<ImageUse> {
+pub(super) fn images(manifests: &Manifests) -> Vec<ImageUse> {
     manifests.objects().flat_map(|object| uses(&object)).collect()
 }
 
@@ -33,7 +33,7 @@ pub(super) fn uses(object: &Object) -> Vec<ImageUse> {
         found.extend(containers.chain(volumes).filter_map(|path| {
             let text = path.find(&object.body)?.as_str()?.to_owned();
             let reference = text.parse();
-            Some(ImageUse { text, reference, object: object.id.clone().into(), path, from: object.from.clone() })
+            Some(ImageUse { text, reference, object: object.id.clone(), path, from: object.from.clone() })
         }));
     }
     found

@@ -12,6 +12,6 @@ mod scope;
 mod template;
 
 pub(crate) use error::RenderError;
-pub(crate) use images::{ImageUse, app_image, images};
+pub(crate) use images::app_image;
 pub(crate) use read::{Manifests, read};
 pub(crate) use release::{Prepared, Rendering, print, release};

@@ -16,7 +16,6 @@ pub(crate) struct Conclusion {
     /// The root cause first; alike ones are one with a count. Empty on success.
     pub problems: Vec<Problem>,
     pub proof: Vec<Proof>,
-    pub timed_out: bool,
 }
 
 /// How many new pods are proven to run an image.

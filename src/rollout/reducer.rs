@@ -306,7 +306,7 @@ impl Rollout {
             .iter()
             .map(|track| (track.watched.applied.id.clone(), track.verdict.clone(), track.progress.clone()));
         let states = tracked.chain(plain).collect();
-        effects.push(Effect::Settled(Box::new(Conclusion { states, problems, proof, timed_out })));
+        effects.push(Effect::Settled(Box::new(Conclusion { states, problems, proof })));
     }
 
     fn unseen(&self, time: &TimeUp) -> Problem {

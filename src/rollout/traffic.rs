@@ -17,13 +17,6 @@ pub(crate) struct TrafficReady {
     pub not_ready: Vec<String>,
 }
 
-impl TrafficReady {
-    /// True where traffic can go there: something is wanted, and all of it is ready.
-    pub(crate) fn holds(&self) -> bool {
-        self.wanted > 0 && self.ready >= self.wanted
-    }
-}
-
 /// Which pods the future selector would choose, and whether they are ready.
 pub(crate) fn traffic_ready(selector: &BTreeMap<String, String>, pods: &[Value], workload: &Value) -> TrafficReady {
     const NAMED: usize = 5;

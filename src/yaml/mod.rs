@@ -8,7 +8,7 @@ mod node;
 mod print;
 mod scalar;
 
-pub(crate) use document::{Document, Documents, documents, for_each};
+pub(crate) use document::{documents, for_each};
 pub(crate) use error::YamlError;
 pub(crate) use locate::{locate, nearest};
 pub(crate) use print::print;

@@ -5,10 +5,10 @@ mod answers;
 use jiff::Timestamp;
 
 use crate::model::{
-    Answer, ApplyEvent, BuildEvent, Change, Commit, Connection, Digest, Event, Evidence, Exit, FieldChange, Hook,
-    HookEvent, HookPhase, Image, ImagePlatform, LayerState, LockEvent, Note, ObjectChange, ObjectId, ObjectOutcome,
-    Origin, Outcome, Platform, PodsOnImage, Problem, Progress, PushEvent, Reference, RolloutEvent, SourceEvent,
-    Sourced, Stamped, StepState, SwitchEvent, Target, TrafficStatus, Verdict,
+    Answer, ApplyEvent, BuildEvent, Change, Commit, Connection, Digest, Event, Evidence, Exit, FieldChange, Image,
+    ImagePlatform, LayerState, LockEvent, Note, ObjectChange, ObjectId, ObjectOutcome, Origin, Outcome, Platform,
+    PodsOnImage, Problem, Progress, PushEvent, Reference, RolloutEvent, SourceEvent, Sourced, Stamped, StepState,
+    SwitchEvent, Target, TrafficStatus, Verdict,
 };
 
 pub(super) use answers::{plan, problems, status};
@@ -114,9 +114,8 @@ fn rollout(seconds: f64, name: &str, verdict: Verdict, progress: Progress) -> St
 const WAITING: Verdict = Verdict::Waiting { problem: None };
 const PULLING: &str = "pod web-6c9f5-x2k4 pulling image";
 
-/// A deploy that waits for the lock, runs a hook and ends well.
+/// A deploy that waits for the lock and ends well.
 pub(super) fn deploy() -> (Vec<Stamped>, Outcome) {
-    let hook = Hook { object: object("Job", "migrate"), phase: HookPhase::Before };
     let mut events = start();
     events.extend([
         stamped(0.5, LockEvent::Waiting { holder: "ci run 812".into() }),
@@ -129,15 +128,6 @@ pub(super) fn deploy() -> (Vec<Stamped>, Outcome) {
             },
         ),
         stamped(4.7, ApplyEvent::Object { change: change("ConfigMap", "flags", Change::Created, vec![]) }),
-        stamped(4.8, HookEvent::Started { hook: hook.clone() }),
-        stamped(
-            5.8,
-            HookEvent::Log {
-                object: hook.object.clone(),
-                lines: vec!["== 20261120 AddCart: migrating".into(), "== 20261120 AddCart: migrated (0.0031s)".into()],
-            },
-        ),
-        stamped(6.0, HookEvent::Done { object: hook.object, seconds: 1.2 }),
         stamped(6.1, ApplyEvent::Object { change: change("Deployment", "web", Change::Changed, vec![image_field()]) }),
         stamped(
             6.1,
@@ -186,7 +176,6 @@ fn waits() -> Vec<Stamped> {
         rollout(41.0, "web", Verdict::Ready, progress(3, 3, 0, None)),
         stamped(41.1, RolloutEvent::Settling { seconds: 5.0 }),
         stamped(46.1, RolloutEvent::Proof { image: new_image(), proven: 5, pods: 5 }),
-        stamped(46.2, ApplyEvent::Pruned { object: object("CronJob", "old-report") }),
         stamped(46.3, LockEvent::Released),
     ]
 }

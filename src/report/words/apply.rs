@@ -24,9 +24,6 @@ pub(super) fn said(event: &ApplyEvent) -> Vec<Said> {
             let took = format!("  {}", counts::took(*seconds));
             Said::new(STEP, Sign::Done, summary(*changed, *created, *unchanged).dim(took))
         }
-        ApplyEvent::Pruned { object } => {
-            Said::new("prune", Sign::Removed, Line::new().strong(object.to_string()).plain(" deleted"))
-        }
     }]
 }
 
@@ -119,7 +116,7 @@ impl Writing {
                 (self.created, self.changed, self.unchanged) = (*created, *changed, *unchanged);
                 self.finished = Some(*seconds);
             }
-            ApplyEvent::Adopted { .. } | ApplyEvent::Pruned { .. } => return false,
+            ApplyEvent::Adopted { .. } => return false,
         }
         true
     }

@@ -4,7 +4,6 @@
 mod apply;
 mod build;
 mod counts;
-mod hook;
 mod lock;
 mod note;
 mod outcome;
@@ -97,7 +96,6 @@ pub(super) fn said(event: &Event) -> Vec<Said> {
         Event::Push(event) => push::said(event),
         Event::Lock(event) => lock::said(event),
         Event::Apply(event) => apply::said(event),
-        Event::Hook(event) => hook::said(event),
         Event::Rollout(event) => rollout::said(event),
         Event::Switch(event) => switch::said(event),
         Event::Note(note) => note::said(note),
@@ -112,7 +110,6 @@ pub(super) fn open(at: Timestamp, event: &Event) -> Option<Box<dyn Part>> {
         Event::Push(event) => push::open(at, event),
         Event::Lock(event) => lock::open(at, event),
         Event::Apply(event) => apply::open(at, event),
-        Event::Hook(event) => hook::open(at, event),
         Event::Rollout(event) => rollout::open(at, event),
         Event::Switch(event) => switch::open(at, event),
         Event::Note(_) => None,

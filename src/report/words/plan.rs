@@ -1,6 +1,6 @@
 //! What deploy would do.
 
-use super::{apply, hook, problem, source};
+use super::{apply, problem, source};
 use crate::{
     model::{Change, FieldChange, Hook, HookPhase, Image, ObjectChange, Plan, Reference},
     report::{
@@ -66,10 +66,18 @@ fn hooks(hooks: &[Hook]) -> Option<Line> {
         let names: Vec<String> =
             hooks.iter().filter(|hook| hook.phase == phase).map(|hook| hook.object.to_string()).collect();
         if !names.is_empty() {
-            phases.push(format!("{}: {}", hook::phase(phase), names.join(", ")));
+            phases.push(format!("{}: {}", named(phase), names.join(", ")));
         }
     }
     (!phases.is_empty()).then(|| phases.join(" · ").into())
+}
+
+fn named(phase: HookPhase) -> &'static str {
+    match phase {
+        HookPhase::Before => "before",
+        HookPhase::After => "after",
+        HookPhase::OnFailure => "on failure",
+    }
 }
 
 fn listed(change: Change, name: Line, remark: Option<&str>) -> Row {

@@ -223,7 +223,11 @@ impl Part for Rollout {
     }
 
     fn overtaken(&mut self, by: Option<&Event>) {
-        let goes_on = matches!(by, Some(Event::Note(_) | Event::Rollout(RolloutEvent::Warning { .. })));
+        let goes_on = match by {
+            Some(Event::Note(_)) => true,
+            Some(Event::Rollout(event)) => matches!(**event, RolloutEvent::Warning { .. }),
+            _ => false,
+        };
         self.finished |= !goes_on && self.all_hold();
     }
 
