@@ -201,6 +201,7 @@ impl<'o, 's> Workload<'o, 's> {
         let behind = alive.iter().filter(|pod| !pod::is_ready(pod)).min_by_key(|pod| pod::advance(pod));
         match behind {
             Some(pod) => format!("pod {} {}", read::name(pod), pod::awaiting(pod)),
+            None if alive.len() + 1 == self.wanted => "1 more pod to be made".to_owned(),
             None if alive.len() < self.wanted => format!("{} more pods to be made", self.wanted - alive.len()),
             None if self.old == 1 => "1 old pod to end".to_owned(),
             None if self.old > 0 => format!("{} old pods to end", self.old),

@@ -19,6 +19,8 @@ pub(crate) struct Json {
 /// The last line. Names are users' contract: new ones are added, none is renamed.
 #[derive(Serialize)]
 struct OutcomeLine<'o> {
+    v: u8,
+    at: Timestamp,
     event: &'static str,
     ok: bool,
     code: Exit,
@@ -35,8 +37,6 @@ struct OutcomeLine<'o> {
     problems: &'o [Problem],
     #[serde(skip_serializing_if = "Value::is_null")]
     answer: Value,
-    v: u8,
-    at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -61,8 +61,14 @@ impl Json {
         // the model has no maps with keys that are no strings, so this cannot fail
         let mut value = serde_json::to_value(value).unwrap_or_default();
         clean(&mut value, &|text| self.streams.data.redactor.clean(text));
-        self.streams.data.write(&format!("{value}\n"));
+        self.streams.data.write(&format!("{}\n", escaped(&value.to_string())));
     }
+}
+
+/// JSON leaves DEL and the C1 controls as they are, which terminals act on: they become `\u` escapes.
+fn escaped(json: &str) -> String {
+    let escape = |c: char| if c.is_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
+    if json.contains(char::is_control) { json.chars().map(escape).collect() } else { json.to_owned() }
 }
 
 /// Removes secrets from every text of the value, before it is escaped.
@@ -113,6 +119,8 @@ impl Reporter for Json {
             return;
         }
         let line = OutcomeLine {
+            v: 1,
+            at: self.now,
             event: "outcome",
             ok: outcome.exit == Exit::Done,
             code: outcome.exit,
@@ -127,9 +135,22 @@ impl Reporter for Json {
             truth: &outcome.truth,
             problems: &outcome.problems,
             answer: answer(&outcome.answer),
-            v: 1,
-            at: self.now,
         };
         self.line(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::escaped;
+
+    #[test]
+    fn no_control_character_is_written_and_none_is_lost() {
+        let value = json!({"log": "a\u{1b}[2J\u{7f}\u{9b}31m\u{7}z"});
+        let line = escaped(&value.to_string());
+        assert!(!line.contains(char::is_control), "{line:?}");
+        assert_eq!(serde_json::from_str::<Value>(&line).ok(), Some(value));
     }
 }

@@ -339,7 +339,8 @@ fn wrap_paragraph(glyphs: &[Glyph], width: usize) -> Vec<Vec<Glyph>> {
         return vec![glyphs.to_vec()];
     }
     let mut lines: Vec<Vec<Glyph>> = vec![Vec::new()];
-    for word in glyphs.split_inclusive(|(c, _)| *c == ' ') {
+    let loosened = loosen(glyphs, width);
+    for word in loosened.split_inclusive(|(c, _)| *c == ' ') {
         let bare = match word.split_last() {
             Some(((' ', _), rest)) => rest,
             _ => word,
@@ -362,6 +363,15 @@ fn wrap_paragraph(glyphs: &[Glyph], width: usize) -> Vec<Vec<Glyph>> {
         }
     }
     lines
+}
+
+/// What is kept together but is longer than a line is wrapped by its words after all.
+fn loosen(glyphs: &[Glyph], width: usize) -> Vec<Glyph> {
+    let words = glyphs.split_inclusive(|(c, _)| *c == ' ');
+    let loose = |(c, meaning): &Glyph| (if *c == SOLID_SPACE { ' ' } else { *c }, *meaning);
+    words
+        .flat_map(|word| if measure(word) > width { word.iter().map(loose).collect() } else { word.to_vec() })
+        .collect()
 }
 
 fn line_of(glyphs: &[Glyph]) -> Line {
@@ -414,6 +424,19 @@ mod tests {
     fn a_word_is_not_broken_where_it_fits_below() {
         let rows = [Row::new([Cell::keep("a-label-of-15"), Cell::wrap("see registry.example.com/team/demo")])];
         assert_eq!(laid(&rows, 42), ["a-label-of-15", "    see registry.example.com/team/demo"]);
+    }
+
+    #[test]
+    fn what_is_kept_together_is_wrapped_by_words_where_it_is_longer_than_a_line() {
+        let text = format!("namespace demo {}", solid("https://203.0.113.1:6443 (context prod, from KUBECONFIG)"));
+        assert_eq!(
+            laid(&[Row::text(text.as_str())], 40),
+            ["namespace demo https://203.0.113.1:6443", "(context prod, from KUBECONFIG)"]
+        );
+        assert_eq!(
+            laid(&[Row::text(text.as_str())], 58),
+            ["namespace demo", "https://203.0.113.1:6443 (context prod, from KUBECONFIG)"]
+        );
     }
 
     #[test]

@@ -11,9 +11,6 @@ use super::{
 };
 use crate::model::Redactor;
 
-/// Columns of a story that no terminal shows.
-const PIPED_STORY: usize = 120;
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Stream {
     Out,
@@ -26,7 +23,7 @@ pub(crate) enum Columns {
     /// As wide as its terminal is at the moment.
     Terminal(Stream),
     Fixed(usize),
-    /// Data for another program: nothing is cut.
+    /// Nothing is cut or wrapped: data for another program, and logs, where a line is searched for as a whole.
     Unlimited,
 }
 
@@ -36,7 +33,6 @@ impl Columns {
         match (terminal, variable.and_then(|columns| columns.parse().ok())) {
             (true, _) => Self::Terminal(stream),
             (false, Some(columns)) => Self::Fixed(columns),
-            (false, None) if stream == Stream::Error => Self::Fixed(PIPED_STORY),
             (false, None) => Self::Unlimited,
         }
     }

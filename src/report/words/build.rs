@@ -30,7 +30,7 @@ pub(super) fn said(event: &BuildEvent) -> Vec<Said> {
         BuildEvent::Context { image, files, bytes } => {
             vec![Said::new(STEP, Sign::None, named(image).dim(format!(" {}", sent(*files, *bytes)))).detail()]
         }
-        BuildEvent::Step { name, state, seconds, .. } => vec![step(name, *state, *seconds)],
+        BuildEvent::Step { name, state, seconds, .. } => vec![step(&short_digests(name), *state, *seconds)],
         BuildEvent::Log { lines, .. } => lines
             .iter()
             .map(|line| Said::new(STEP, Sign::None, Line::new().dim(format!("| {line}"))).detail())
@@ -55,6 +55,21 @@ fn step(name: &str, state: StepState, seconds: Option<f64>) -> Said {
             Said::new(STEP, Sign::Failed, Line::new().plain(name).failed("  failed").dim(took)).attention()
         }
     }
+}
+
+/// `FROM demo/base@sha256:` and 64 digits as `FROM demo/base@` and 8.
+fn short_digests(name: &str) -> String {
+    let mut parts = name.split("@sha256:");
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
+        if digits == 64 {
+            short.push_str(&format!("@{}{}", &part[..8], &part[64..]));
+        } else {
+            short.push_str(&format!("@sha256:{part}"));
+        }
+    }
+    short
 }
 
 fn sent(files: u64, bytes: u64) -> String {
@@ -126,7 +141,7 @@ impl Build {
         self.log.clear();
         match self.steps.iter_mut().find(|step| step.id == id) {
             Some(step) => step.state = state,
-            None => self.steps.push(Step { id: id.to_owned(), name: name.to_owned(), state, since: at }),
+            None => self.steps.push(Step { id: id.to_owned(), name: short_digests(name), state, since: at }),
         }
     }
 
@@ -187,5 +202,25 @@ impl Part for Build {
             );
         }
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short_digests;
+
+    #[test]
+    fn a_digest_is_cut_to_eight() {
+        let digest = "351449ff019f89b09a6477c151f17e61fb3b1472806ecce25342112ddc646eb7";
+        for (name, expected) in [
+            (
+                format!("[1/2] FROM localhost:15000/base:1@sha256:{digest}"),
+                "[1/2] FROM localhost:15000/base:1@351449ff",
+            ),
+            (format!("FROM a@sha256:{digest} AS b"), "FROM a@351449ff AS b"),
+            ("RUN echo a@sha256:12".to_owned(), "RUN echo a@sha256:12"),
+        ] {
+            assert_eq!(short_digests(&name), expected);
+        }
     }
 }

@@ -208,12 +208,15 @@ impl Workload {
         }
     }
 
-    /// `waiting for pod web-6c9f5-x2k4 pulling image (5 s)`
+    /// `waiting for web-6c9f5-x2k4: pulling image (5 s)`, `service/web waits for its first ready endpoint (5 s)`
     fn awaited(&self, view: &View) -> Option<Row> {
         let awaiting = self.progress.awaiting.as_ref().filter(|_| !self.verdict.holds())?;
         let elapsed = counts::whole(counts::between(self.awaiting_since, view.now));
-        let text = Line::new().dim("waiting for ").plain(awaiting).dim(format!(" ({elapsed})"));
-        Some(Row::text(text).indent(4))
+        let text = match awaiting.strip_prefix("pod ").and_then(|pod| pod.split_once(' ')) {
+            Some((pod, state)) => Line::new().dim("waiting for ").plain(format!("{pod}: {state}")),
+            None => Line::new().plain(self.object.to_string()).dim(" waits for ").plain(awaiting),
+        };
+        Some(Row::text(text.dim(format!(" ({elapsed})"))).indent(4))
     }
 }
 

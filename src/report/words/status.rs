@@ -70,7 +70,8 @@ fn workload_row(workload: &WorkloadStatus) -> Row {
     let name = Cell::cut(workload.object.to_string()).gap(3);
     let progress = &workload.progress;
     let pods = if progress.wanted > 0 || progress.ready > 0 {
-        format!("{}/{}", progress.ready, progress.wanted)
+        let old = if progress.old > 0 { format!(" · {} old", progress.old) } else { String::new() };
+        format!("{}/{}{old}", progress.ready, progress.wanted)
     } else {
         String::new()
     };
@@ -84,7 +85,10 @@ fn state(workload: &WorkloadStatus) -> Line {
     match (&workload.problem, workload.verdict) {
         (Some(problem), verdict) => {
             let meaning = if verdict == "waiting" { Meaning::Attention } else { Meaning::Failed };
-            line = line.with(meaning, problem.code).plain(format!(": {}", problem.text));
+            // the row begins with the object's name
+            let about = format!("{} ", workload.object);
+            let text = problem.text.strip_prefix(&about).unwrap_or(&problem.text);
+            line = line.with(meaning, problem.code).plain(format!(": {text}"));
             line = problem.hints.iter().take(1).fold(line, |line, hint| line.dim(format!(" ({hint})")));
         }
         (None, "ready") => line = line.plain(images.join(" ")),
