@@ -17,8 +17,8 @@ use super::{
 use crate::{
     cluster::Cluster,
     model::{
-        Applied, ApplyEvent, Change, Image, ObjectOutcome, Outcome, PodsOnImage, RecordState, RolloutEvent, Stage,
-        Verdict, Watched, short_duration,
+        Applied, ApplyEvent, Change, Image, ObjectOutcome, Outcome, PodsOnImage, RecordState, RolloutEvent,
+        SourceEvent, Stage, Verdict, Watched, short_duration,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
@@ -61,8 +61,7 @@ pub(super) async fn deploy(
     let cluster = cluster.with_patience(patience, &context.stop);
     let deploy = Deploy { context, application, cluster: &cluster, registry: &registry, started };
     let ended = deploy.under_lock(images, outcome).await;
-    lease.release().await;
-    ended
+    record::let_go(lease, ended).await
 }
 
 fn on_image(image: &Image, pods: usize) -> PodsOnImage {
@@ -94,6 +93,9 @@ struct Standing {
 impl Deploy<'_> {
     async fn under_lock(&self, images: Vec<Image>, outcome: &mut Outcome) -> Result<(), Failure> {
         let prepared = prepare::prepare(self.context, self.application, self.cluster, images).await?;
+        if let Some(order) = &prepared.order {
+            self.context.tell(SourceEvent::Order { order: order.clone() });
+        }
         outcome.objects = prepared.changes.iter().map(object_outcome).collect();
         let mut current = record::begin(self.application, self.cluster, &prepared).await?;
         let ended = self.write_and_follow(&prepared, &mut current.applied, outcome).await;

@@ -5,7 +5,7 @@ use tokio::time::Duration;
 use super::{Context, application::Application, failure::Failure, prepare::Prepared};
 use crate::{
     cluster::{Cluster, Lease, LeaseRequest},
-    model::{Record, RecordState, Target},
+    model::{Exit, Problem, Record, RecordState, Target},
 };
 
 /// Unrenewed for so long, the lock of a killed run is free again.
@@ -27,6 +27,26 @@ pub(super) async fn take_lease(
         expiry: LEASE_EXPIRY,
     };
     Ok(cluster.take_lease(&request, &context.stop).await?)
+}
+
+/// Lets the lock go. A lost lock stops the run as a signal does: told is what it was.
+pub(super) async fn let_go(lease: Lease, ended: Result<(), Failure>) -> Result<(), Failure> {
+    let is_lost = lease.is_lost();
+    lease.release().await;
+    ended.map_err(|failure| if is_lost { lost(failure) } else { failure })
+}
+
+fn lost(Failure(problems): Failure) -> Failure {
+    let told = |problem: Problem| match problem.exit {
+        Exit::Interrupted => Problem {
+            code: "lock-lost",
+            exit: Exit::Locked,
+            text: format!("the lock was lost, another run may hold it: {}", problem.text),
+            ..problem.hint("`shipway status` shows what runs; the same command again does the rest")
+        },
+        _ => problem,
+    };
+    Failure(problems.into_iter().map(told).collect())
 }
 
 /// Who deploys, for the next one who waits.
@@ -61,4 +81,19 @@ pub(super) async fn begin(
     };
     cluster.save_record(&target.namespace.value, &record).await?;
     Ok(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::operations::failure::interrupted;
+
+    #[test]
+    fn a_lost_lock_is_told_as_such_and_other_problems_stay() {
+        let refused = Problem::new("conflict", Exit::Cluster, "refused");
+        let Failure(told) = lost(Failure(vec![interrupted("before the switch"), refused.clone()]));
+        assert_eq!((told[0].code, told[0].exit), ("lock-lost", Exit::Locked));
+        assert!(told[0].text.ends_with("interrupted before the switch"));
+        assert_eq!(told[1], refused);
+    }
 }

@@ -59,8 +59,7 @@ pub(super) async fn switch(
     let lease = record::take_lease(context, application, cluster).await?;
     let switch = Switch { context, application, cluster, blue_green };
     let ended = switch.under_lock(options, outcome).await;
-    lease.release().await;
-    ended
+    record::let_go(lease, ended).await
 }
 
 /// A switch that holds the lock.
