@@ -40,7 +40,7 @@ fn verbosity_is_one_of_three() {
 fn wrong_usage_exits_2() {
     for line in [
         "shipway",
-        "shipway dploy",
+        "shipway dploy", // typos: ignore
         "shipway deploy --insecure",
         "shipway status -q -v",
         "shipway switch green --back",

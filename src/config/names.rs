@@ -86,7 +86,7 @@ mod tests {
         let known = ["app", "images", "manifests", "environments", "blue_green"];
         for (typed, meant) in [
             ("image", Some("images")),
-            ("enviroments", Some("environments")),
+            ("enviroments", Some("environments")), // typos: ignore
             ("bluegreen", Some("blue_green")),
             ("blue-green", Some("blue_green")),
             ("apps", Some("app")),

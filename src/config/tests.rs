@@ -119,8 +119,8 @@ fn the_ci_system_goes_before_git() {
 #[test]
 fn faults_are_told_with_their_place() {
     for (content, place, message, hint) in [
-        ("enviroments: {}\n", "1:1", "unknown key `enviroments`", "did you mean `environments`?"),
-        ("deploy:\n  timout: 3s\n", "2:3", "unknown key `deploy.timout`", "did you mean `timeout`?"),
+        ("enviroments: {}\n", "1:1", "unknown key `enviroments`", "did you mean `environments`?"), // typos: ignore
+        ("deploy:\n  timout: 3s\n", "2:3", "unknown key `deploy.timout`", "did you mean `timeout`?"), // typos: ignore
         ("images:\n- {name: a, secret: []}\n", "2:13", "unknown key `images[0].secret`", "known here: "),
         ("substitute: true\n", "1:1", "`substitute` is not supported yet", "remove it"),
         ("deploy: {on_failure: hold}\n", "1:10", "`deploy.on_failure` is not supported yet", "remove it"),

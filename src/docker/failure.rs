@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn a_registrys_trouble_is_told_apart() {
+    fn the_trouble_of_a_registry_is_told_apart() {
         for (why, trouble) in [
             ("pulling failed with status code [manifests 1]: 401 Unauthorized", RegistryTrouble::NoLogin),
             ("pull access denied, repository does not exist or may require authorization", RegistryTrouble::NoLogin),

@@ -1,7 +1,6 @@
 //! Pushing an image: progress by layer, the digest from the registry's answer, errors told apart.
 //!
-//! bollard's push drops the layers' names and the digest of the stream, and encodes the login with the wrong
-//! alphabet of base64, so the request is our own.
+//! Client libraries drop the layers' names and the digest of the stream: docs/decisions/0006.
 
 use std::time::Duration;
 
