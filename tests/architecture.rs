@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use syn::visit::Visit;
+use syn::{punctuated::Punctuated, visit::Visit};
 
 /// Room, and the rooms that it may import.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -41,19 +41,35 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tonic", &["docker"]),
     ("tonic_prost", &["docker"]),
     ("prost", &["docker"]),
+    ("prost_types", &["docker"]),
     ("hyper", &["docker"]),
     ("hyper_util", &["docker"]),
+    ("http_body_util", &["docker"]),
+    ("tokio_rustls", &["docker"]),
+    ("libc", &["docker"]),
+    ("regex", &["docker"]),
     ("oci_client", &["registry"]),
     ("kube", &["cluster"]),
-    ("k8s_openapi", &["cluster"]),
+    ("secrecy", &["cluster"]),
+    ("flate2", &["cluster"]),
+    ("http", &["docker", "cluster"]),
+    ("rustls", &["docker", "cluster", "cli"]),
+    ("zeroize", &["model"]),
     ("anstream", &["report"]),
+    ("anstyle", &["report"]),
     ("indicatif", &["report"]),
+    ("terminal_size", &["report"]),
+    ("unicode_width", &["report"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),
     ("clap_mangen", &["cli"]),
     ("anyhow", &["cli"]),
     ("tokio", &["model", "docker", "registry", "cluster", "operations", "cli"]),
+    ("tokio_stream", &["docker", "cluster"]),
 ];
+
+/// Dependencies that no source names, each with its reason.
+const UNNAMED: &[(&str, &str)] = &[("k8s_openapi", "chooses the version of the interface for kube")];
 
 /// Rooms without input or output: what they may not name.
 const PURE: &[&str] = &["model", "yaml", "config", "kinds", "render", "plan", "rollout"];
@@ -154,6 +170,14 @@ impl<'a> Visit<'a> for Paths {
         self.add_tree(&[], &item.tree, exported);
     }
 
+    // what a derive names stands in it as bare tokens
+    fn visit_attribute(&mut self, attribute: &'a syn::Attribute) {
+        if attribute.path().is_ident("derive") {
+            let derived = attribute.parse_args_with(Punctuated::<syn::Path, syn::Token![,]>::parse_terminated);
+            derived.expect("a list of paths").iter().for_each(|path| self.visit_path(path));
+        }
+    }
+
     fn visit_path(&mut self, path: &'a syn::Path) {
         let segments: Vec<String> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         if segments.len() > 1 {
@@ -224,16 +248,76 @@ fn imports_match_the_table() {
     assert!(broken.is_empty(), "against docs/house.md:\n{}", broken.join("\n"));
 }
 
+/// The names below `[dependencies]` or `[dev-dependencies]`, as sources write them.
+fn dependencies(manifest: &str, section: &str) -> BTreeSet<String> {
+    let heading = format!("[{section}]");
+    let lines = manifest.lines().skip_while(|line| *line != heading).skip(1).take_while(|line| !line.starts_with('['));
+    lines
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.split_once('=')?.0.trim().replace('-', "_")))
+        .collect()
+}
+
+fn manifest() -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).expect("a readable Cargo.toml")
+}
+
+#[test]
+fn the_table_names_dependencies_only() {
+    let known = dependencies(&manifest(), "dependencies");
+    let gone: Vec<_> = CRATES.iter().map(|(name, _)| *name).filter(|name| !known.contains(*name)).collect();
+    assert!(gone.is_empty(), "in the table, but not in Cargo.toml: {gone:?}");
+}
+
+#[test]
+fn every_dependency_is_named_by_a_source() {
+    let mut named = BTreeSet::new();
+    for file in rust_files(&source()) {
+        let text = fs::read_to_string(&file).expect("a readable file");
+        let outside = paths_of(&text, module_of(&file)).outside;
+        named.extend(outside.into_iter().filter_map(|path| path.into_iter().next()));
+    }
+    named.extend(UNNAMED.iter().map(|(name, _)| (*name).to_owned()));
+    let unused: Vec<_> = dependencies(&manifest(), "dependencies").difference(&named).cloned().collect();
+    assert!(unused.is_empty(), "in Cargo.toml, but in no source: {unused:?}");
+}
+
+#[test]
+fn every_dependency_of_tests_is_named_by_one() {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let files = [rust_files(&source()), rust_files(&tests)].concat();
+    let texts: Vec<String> = files.iter().map(|file| fs::read_to_string(file).expect("a readable file")).collect();
+    let mut unused = dependencies(&manifest(), "dev-dependencies");
+    unused.retain(|name| !texts.iter().any(|text| text.contains(&format!("{name}::"))));
+    assert!(unused.is_empty(), "in Cargo.toml, but in no test: {unused:?}");
+}
+
+#[test]
+fn dependencies_are_read_by_section() {
+    let manifest =
+        "[dependencies]\n# a word = on it\nh2-like = \"1\"\nb = { version = \"1\" }\n\n[dev-dependencies]\nc = \"1\"\n";
+    assert_eq!(dependencies(manifest, "dependencies"), BTreeSet::from(["b".to_owned(), "h2_like".to_owned()]));
+    assert_eq!(dependencies(manifest, "dev-dependencies"), BTreeSet::from(["c".to_owned()]));
+}
+
+/// Lines that are neither blank nor a comment, up to the tests at the end.
+fn lines_of_code(text: &str) -> usize {
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    code.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with("//")).count()
+}
+
+#[test]
+fn only_tests_at_the_end_do_not_count() {
+    assert_eq!(lines_of_code("// a\nfn a() {}\n\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n"), 1);
+    assert_eq!(lines_of_code("#[cfg(test)]\nmod tests;\nfn a() {}\n"), 3);
+}
+
 #[test]
 fn files_stay_readable() {
     let mut broken = Vec::new();
     for file in rust_files(&source()) {
         let text = fs::read_to_string(&file).expect("a readable file");
-        let code = text
-            .lines()
-            .take_while(|line| line.trim() != "#[cfg(test)]")
-            .filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with("//"))
-            .count();
+        let code = lines_of_code(&text);
         let relative = file.strip_prefix(source()).expect("a file below src").display().to_string();
         if code > LONGEST_FILE && !LONG_FILES.iter().any(|(name, _)| *name == relative) {
             broken.push(format!("{relative}: {code} lines of code"));
@@ -251,6 +335,7 @@ fn planted_faults_are_found() {
         (&["cluster"], "pub(crate) use crate::model::Object;", "cluster re-exports model::Object"),
         (&["operations"], "use kube::Client;", "operations may not use kube: it belongs to cluster"),
         (&["rollout"], "fn x() { std::env::var(\"X\"); }", "rollout is pure and may not use std::env"),
+        (&["plan"], "#[derive(clap::Args)] struct X;", "plan may not use clap: it belongs to cli"),
         (&["config"], "use std::{fs, fmt};", "config is pure and may not use std::fs"),
         (&["cellar"], "fn x() {}", "cellar is no room of the house"),
     ] {
