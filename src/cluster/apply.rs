@@ -14,7 +14,7 @@ use super::{
     schema,
     survey::{PARALLEL, is_defined_by, mask_last_applied},
 };
-use crate::model::{Applied, FieldPath, Live, ObjectId, Rendered, Resource};
+use crate::model::{Applied, FieldPath, Live, ObjectId, Rendered, Resource, hex};
 
 /// What adoption takes from kubectl in any case, and what the server writes again by itself.
 const OF_THE_SERVER: [&str; 2] = ["last-applied-configuration", "kubernetes.io/metadata.name"];
@@ -288,22 +288,12 @@ fn conflict(status: &Status, live: Option<&Value>, object: &ObjectId) -> Refused
 }
 
 fn applied(object: &Rendered, body: &Value) -> Applied {
-    let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let entry = owners::our_entry(body);
     Applied {
-        id: object.id.clone(),
-        resource: object.resource.clone(),
-        uid: text("/metadata/uid"),
-        generation: body.pointer("/metadata/generation").and_then(Value::as_i64).unwrap_or(0),
-        resource_version: text("/metadata/resourceVersion"),
-        hash: object.hash.clone(),
         ours: entry.map(|entry| hex(&Sha256::digest(entry["fieldsV1"].to_string()))),
         at: entry.and_then(|entry| entry["time"].as_str()).map(str::to_owned),
+        ..Applied::of(object, body)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

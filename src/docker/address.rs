@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::model::Variables;
+use crate::model::{Variables, hex};
 
 use super::DockerError;
 
@@ -61,7 +61,7 @@ impl Address {
     fn of_context(name: &str, folder: &Path) -> Result<Self, DockerError> {
         let origin = format!("docker context {name}");
         let unusable = |why: &str| DockerError::Address { origin: origin.clone(), why: why.to_owned() };
-        let hash = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hash = hex(&Sha256::digest(name));
         let meta = folder.join("contexts/meta").join(&hash).join("meta.json");
         let text = std::fs::read(&meta).map_err(|_| unusable("there is no such context"))?;
         let meta: ContextMeta = serde_json::from_slice(&text).map_err(|error| unusable(&error.to_string()))?;
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn the_clients_current_context_is_followed() {
         let folder = tempfile::tempdir().unwrap();
-        let hash = Sha256::digest("work").iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hash = hex(&Sha256::digest("work"));
         let meta = folder.path().join("contexts/meta").join(hash);
         std::fs::create_dir_all(&meta).unwrap();
         std::fs::write(meta.join("meta.json"), r#"{"Name":"work","Endpoints":{"docker":{"Host":"unix:///w.sock"}}}"#)

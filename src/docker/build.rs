@@ -14,7 +14,7 @@ use tokio::{
 };
 use tonic::{Status, Streaming};
 
-use crate::model::{BuildEvent, Listener, Login, Platform, Reference, Stop};
+use crate::model::{BuildEvent, Listener, Login, Platform, Reference, Stop, hex};
 
 use super::{
     DockerError, Engine,
@@ -127,7 +127,7 @@ impl Engine {
         let mut tasks = JoinSet::new();
         let stream = self.buildkit().await?;
         let control = Control::open(stream, &mut tasks).await.map_err(|error| DockerError::engine(&error))?;
-        let identity = Identity { id: random_id(), shared_key: hexadecimal(&Sha256::digest(&request.shared_key)) };
+        let identity = Identity { id: random_id(), shared_key: hex(&Sha256::digest(&request.shared_key)) };
         let services = Services { files: files.clone(), logins: logins.to_vec() };
         session::open(&control, &identity, services, &mut tasks).map_err(|status| refused(&status))?;
         let solve = request.solve(&identity.id, name);
@@ -223,10 +223,6 @@ fn refused(status: &Status) -> DockerError {
 fn random_id() -> String {
     let word = || std::hash::RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", word(), word())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

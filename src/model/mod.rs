@@ -42,4 +42,4 @@ pub use secret::{Login, Masked, Redactor};
 pub use setting::{Origin, Sourced, Variables};
 pub use status::{EnvironmentStatus, Health, PodStatus, Status, TrafficStatus, WorkloadStatus};
 pub use stop::Stop;
-pub use text::{cut_middle, printable, short_age, short_duration};
+pub use text::{cut_middle, hex, printable, short_age, short_duration};

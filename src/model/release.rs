@@ -173,19 +173,20 @@ pub struct Traffic {
 }
 
 impl Applied {
-    /// What an apply would have answered for an object that is there and equals what was rendered.
-    pub fn of_live(object: &Rendered, live: &Live) -> Option<Self> {
-        let metadata = live.body.as_ref()?.get("metadata")?;
-        let text = |field: &str| metadata.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
-        Some(Self {
+    /// What an apply answered with this body, or would have for a body that equals what was rendered; without what
+    /// managedFields tell.
+    pub fn of(object: &Rendered, body: &Value) -> Self {
+        let metadata = &body["metadata"];
+        let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
+        Self {
             id: object.id.clone(),
             resource: object.resource.clone(),
             uid: text("uid"),
-            generation: metadata.get("generation").and_then(Value::as_i64).unwrap_or_default(),
+            generation: metadata["generation"].as_i64().unwrap_or_default(),
             resource_version: text("resourceVersion"),
             hash: object.hash.clone(),
             ours: None,
             at: None,
-        })
+        }
     }
 }

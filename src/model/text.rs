@@ -53,3 +53,8 @@ pub fn short_age(seconds: i64) -> String {
         _ => format!("{} days ago", seconds / 86_400),
     }
 }
+
+/// Two lower-case digits a byte, as digests are written.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -53,9 +53,9 @@ pub(super) async fn apply_stage(
 
 async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &Stop) -> Written {
     if step.change.change == Change::Unchanged
-        && let Some(applied) = Applied::of_live(step.object, step.live)
+        && let Some(body) = &step.live.body
     {
-        return Written::Done(Box::new(applied));
+        return Written::Done(Box::new(Applied::of(step.object, body)));
     }
     if context.stop.is_set() || refused.is_set() {
         return Written::NotStarted;

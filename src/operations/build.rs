@@ -7,7 +7,7 @@ use futures::future::join_all;
 use super::{
     Context,
     application::Application,
-    failure::{Failure, conclude},
+    failure::{Failure, all, conclude},
 };
 use crate::{
     config::ImageSettings,
@@ -43,15 +43,7 @@ pub(super) async fn build(context: &Context, application: &Application) -> Resul
     let registry = application.registry(context);
     let images = &application.images;
     let builds = images.iter().map(|image| build_one(context, application, &engine, &registry, image));
-    let mut references = Vec::with_capacity(images.len());
-    let mut problems = Vec::new();
-    for built in join_all(builds).await {
-        match built {
-            Ok(reference) => references.push(reference),
-            Err(Failure(failed)) => problems.extend(failed),
-        }
-    }
-    if problems.is_empty() { Ok(references) } else { Err(Failure(problems)) }
+    all(join_all(builds).await)
 }
 
 async fn build_one(

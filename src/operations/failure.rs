@@ -32,6 +32,18 @@ impl<E: Explain> From<Vec<E>> for Failure {
     }
 }
 
+/// Every result, or the problems of all that failed.
+pub(super) fn all<T>(results: Vec<Result<T, Failure>>) -> Result<Vec<T>, Failure> {
+    let (mut done, mut problems) = (Vec::with_capacity(results.len()), Vec::new());
+    for result in results {
+        match result {
+            Ok(result) => done.push(result),
+            Err(Failure(failed)) => problems.extend(failed),
+        }
+    }
+    if problems.is_empty() { Ok(done) } else { Err(Failure(problems)) }
+}
+
 /// Runs a verb to its end. What it wrote into the outcome before it failed stays there.
 pub(super) async fn conclude(work: impl AsyncFnOnce(&mut Outcome) -> Result<(), Failure>) -> Outcome {
     let started = Instant::now();

@@ -5,7 +5,7 @@ use futures::future::join_all;
 use super::{
     Context,
     application::Application,
-    failure::{Failure, conclude},
+    failure::{Failure, all, conclude},
 };
 use crate::{
     config::ImageSettings,
@@ -30,15 +30,7 @@ pub(super) async fn push(context: &Context, application: &Application) -> Result
     let registry = application.registry(context);
     let images = &application.images;
     let pushes = images.iter().map(|image| push_one(context, application, &engine, &registry, image));
-    let mut pushed = Vec::with_capacity(images.len());
-    let mut problems = Vec::new();
-    for result in join_all(pushes).await {
-        match result {
-            Ok(image) => pushed.push(image),
-            Err(Failure(failed)) => problems.extend(failed),
-        }
-    }
-    if problems.is_empty() { Ok(pushed) } else { Err(Failure(problems)) }
+    all(join_all(pushes).await)
 }
 
 async fn push_one(

@@ -2,6 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
+use crate::model::hex;
+
 const LONGEST: usize = 63;
 
 /// The template with its placeholders filled; each is cut so that the whole is a DNS label. None where it cannot be one.
@@ -25,7 +27,7 @@ pub(super) fn slug(text: &str, room: usize) -> Option<String> {
         return Some(text.to_owned());
     }
     let hash = Sha256::digest(text.as_bytes());
-    let mark = format!("{:02x}{:02x}", hash[0], hash[1]);
+    let mark = hex(&hash[..2]);
     let mapped: String = text
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' })

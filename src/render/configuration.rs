@@ -1,16 +1,13 @@
 //! A changed ConfigMap or Secret rolls the pods that use it: a keyed hash of what they use stands in the pod template.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::template;
-use crate::model::{FieldPath, Object, Target};
+use crate::model::{FieldPath, Object, Target, hex};
 
 /// Namespace, kind and name of a ConfigMap or Secret.
 type Source = (Option<String>, &'static str, String);
@@ -105,14 +102,6 @@ pub(super) fn encode_string_data(object: &mut Object) {
 
 pub(super) fn sha256_hex(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // writing to a String cannot fail
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// RFC 2104.

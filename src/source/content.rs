@@ -4,6 +4,8 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::model::hex;
+
 /// Eight hex digits over the names and content of the changed tracked files (paths below `root`, in any order). The same
 /// changes give the same digits. None where nothing is changed.
 pub(super) fn fingerprint(root: &Path, mut changed: Vec<String>) -> Option<String> {
@@ -19,7 +21,7 @@ pub(super) fn fingerprint(root: &Path, mut changed: Vec<String>) -> Option<Strin
         hash.update(state(&root.join(path)).as_bytes());
         hash.update([0]);
     }
-    Some(hash.finalize().iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+    Some(hex(&hash.finalize()[..4]))
 }
 
 /// The content's own hash, with what kind of file it is; files are hashed as a stream, whatever their size.
