@@ -13,10 +13,13 @@ use crate::{
 pub(super) struct Render {
     #[command(flatten)]
     manifests: Manifests,
+    /// print the values of Secrets, too
+    #[arg(long)]
+    secrets: bool,
 }
 
 impl Render {
     pub(super) async fn run(self, context: &Context) -> Outcome {
-        render::run(context, render::Options { files: self.manifests.files }).await
+        render::run(context, render::Options { files: self.manifests.files, secrets: self.secrets }).await
     }
 }

@@ -154,6 +154,7 @@ mod tests {
             by: "alice".to_owned(),
             at: jiff::Timestamp::UNIX_EPOCH,
             applied: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 

@@ -34,8 +34,8 @@ pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};
 pub use place::{DocumentRef, Place, SourceText};
 pub use problem::{Evidence, Exit, Explain, Problem};
 pub use release::{
-    Applied, Change, FieldChange, Hook, HookPhase, Live, ObjectChange, Plan, Record, RecordState, Release, Target,
-    Traffic,
+    Applied, Change, FieldChange, Hook, HookPhase, JobRun, Live, ObjectChange, Plan, Record, RecordState, Release,
+    Target, Traffic,
 };
 pub use rollout::{Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
 pub use secret::{Login, Masked, Redactor};

@@ -159,6 +159,22 @@ pub struct Record {
     pub by: String,
     pub at: jiff::Timestamp,
     pub applied: Vec<Applied>,
+    /// The Jobs of this release, also those that ran before and were not run again.
+    #[serde(default)]
+    pub jobs: Vec<JobRun>,
+}
+
+/// A Job cannot be changed, so each release runs one of its own, unless the same has run to its end before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JobRun {
+    /// Its name in the manifests.
+    pub job: String,
+    /// Its name in the cluster: `migrate-7`.
+    pub name: String,
+    /// SHA-256 of what was rendered, under the name of the manifests.
+    pub hash: String,
+    /// True once it was seen to complete.
+    pub done: bool,
 }
 
 /// The Service that is switched, with its selector and what carries traffic now.

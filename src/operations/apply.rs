@@ -2,10 +2,13 @@
 
 use futures::{StreamExt as _, stream};
 
-use super::{Context, failure::Failure};
+use super::{
+    Context,
+    failure::{Failure, interrupted},
+};
 use crate::{
     cluster::{Cluster, ClusterError},
-    model::{Applied, ApplyEvent, Change, Evidence, Exit, Live, ObjectChange, Problem, Rendered, Stop},
+    model::{Applied, ApplyEvent, Change, Evidence, Live, ObjectChange, Problem, Rendered, Stage, Stop},
 };
 
 /// Writes in flight at once: as quick as any more on HTTP/1.1, and kind to the server.
@@ -25,29 +28,38 @@ enum Written {
     NotStarted,
 }
 
-/// Applies what differs and takes over what equals; tells each in the order of the plan.
+/// Applies what differs and takes over what equals; tells each in the order of the plan. What was done stands in `done`,
+/// whatever the end.
 ///
 /// # Errors
-/// The server's refusals, all of them, and what was written and not started beside them.
+/// The server's refusals, all of them; or that the run was stopped.
 pub(super) async fn apply_stage(
     context: &Context,
     cluster: &Cluster,
     steps: &[Step<'_>],
-) -> Result<Vec<Applied>, Failure> {
+    done: &mut Vec<Applied>,
+) -> Result<(), Failure> {
     let refused = Stop::default();
-    let mut writes = stream::iter(steps).map(|step| write(context, cluster, *step, &refused)).buffered(CONCURRENCY);
-    let mut outcomes = Vec::with_capacity(steps.len());
-    while let Some(written) = writes.next().await {
-        if let Written::Done(_) = &written {
-            context.tell(ApplyEvent::Object { change: steps[outcomes.len()].change.clone() });
+    let mut writes = stream::iter(steps)
+        .map(|step| write(context, cluster, *step, &refused))
+        .buffered(CONCURRENCY)
+        .zip(stream::iter(steps));
+    let mut problems = Vec::new();
+    let mut complete = true;
+    while let Some((written, step)) = writes.next().await {
+        match written {
+            Written::Done(applied) => {
+                context.tell(ApplyEvent::Object { change: step.change.clone() });
+                done.push(*applied);
+            }
+            Written::Refused(error) => problems.push(Problem::from(error)),
+            Written::NotStarted => complete = false,
         }
-        outcomes.push(written);
     }
-    let complete = outcomes.iter().all(|written| matches!(written, Written::Done(_)));
-    if complete {
-        Ok(outcomes.into_iter().filter_map(applied).collect())
-    } else {
-        Err(report(context, steps, outcomes))
+    match problems.is_empty() {
+        false => Err(Failure(problems)),
+        true if complete => Ok(()),
+        true => Err(interrupted("while objects were written").into()),
     }
 }
 
@@ -69,31 +81,22 @@ async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &S
     }
 }
 
-fn applied(written: Written) -> Option<Applied> {
-    match written {
-        Written::Done(applied) => Some(*applied),
-        Written::Refused(_) | Written::NotStarted => None,
-    }
-}
-
-/// One problem a refusal, each with the full account: a stage is never half-said.
-fn report(context: &Context, steps: &[Step<'_>], outcomes: Vec<Written>) -> Failure {
-    let (mut written, mut waiting, mut problems) = (Vec::new(), Vec::new(), Vec::new());
-    for (step, outcome) in steps.iter().zip(outcomes) {
-        match outcome {
-            Written::Done(_) if step.change.change == Change::Unchanged => {}
-            Written::Done(_) => written.push(step.object.id.to_string()),
-            Written::NotStarted => waiting.push(step.object.id.to_string()),
-            Written::Refused(error) => problems.push(Problem::from(error)),
+/// Adds to the first problem what was written and what was not: a deploy is never half-said.
+pub(super) fn account(failure: &mut Failure, steps: &[Step<'_>], done: &[Applied]) {
+    let mut written = Vec::new();
+    let mut waiting = Vec::new();
+    for step in steps.iter().filter(|step| step.object.stage != Stage::OnFailure) {
+        let is_done = done.iter().any(|applied| applied.id == step.object.id);
+        match (is_done, step.change.change) {
+            (false, _) => waiting.push(step.object.id.to_string()),
+            (true, Change::Unchanged) => {}
+            (true, _) => written.push(step.object.id.to_string()),
         }
     }
-    if problems.is_empty() && context.stop.is_set() {
-        problems.push(Problem::new("interrupted", Exit::Interrupted, "interrupted while objects were written"));
-    }
-    if let Some(first) = problems.first_mut() {
-        first.evidence.push(Evidence::new("written", written));
+    if let Some(first) = failure.0.first_mut().filter(|_| !waiting.is_empty()) {
+        first
+            .evidence
+            .push(Evidence::new("written", if written.is_empty() { vec!["nothing".to_owned()] } else { written }));
         first.evidence.push(Evidence::new("not written", waiting));
-        first.evidence.retain(|evidence| !evidence.lines.is_empty());
     }
-    Failure(problems)
 }

@@ -7,7 +7,7 @@ use tokio::time::{Duration, Instant};
 use super::{
     Context,
     application::Application,
-    apply::{Step, apply_stage},
+    apply::{Step, account, apply_stage},
     consent,
     failure::{Failure, conclude, interrupted},
     follow::{Witnesses, follow},
@@ -17,8 +17,8 @@ use super::{
 use crate::{
     cluster::Cluster,
     model::{
-        Applied, ApplyEvent, Change, Image, ObjectOutcome, Outcome, PodsOnImage, RecordState, RolloutEvent,
-        SourceEvent, Stage, Verdict, Watched, short_duration,
+        ApplyEvent, Change, Image, ObjectOutcome, Outcome, PodsOnImage, Record, RecordState, RolloutEvent, SourceEvent,
+        Stage, Verdict, Watched, short_duration,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
@@ -85,11 +85,6 @@ struct Deploy<'d> {
     started: Instant,
 }
 
-/// What was applied so far, with whether this deploy changed it.
-struct Standing {
-    watched: Vec<Watched>,
-}
-
 impl Deploy<'_> {
     async fn under_lock(&self, images: Vec<Image>, outcome: &mut Outcome) -> Result<(), Failure> {
         let prepared = prepare::prepare(self.context, self.application, self.cluster, images).await?;
@@ -97,13 +92,20 @@ impl Deploy<'_> {
             self.context.tell(SourceEvent::Order { order: order.clone() });
         }
         outcome.objects = prepared.changes.iter().map(object_outcome).collect();
-        let mut current = record::begin(self.application, self.cluster, &prepared).await?;
-        let ended = self.write_and_follow(&prepared, &mut current.applied, outcome).await;
-        current.state = if ended.is_ok() { RecordState::Succeeded } else { RecordState::Failed };
-        let recorded = self.cluster.save_record(&self.application.target.namespace.value, &current).await;
+        let mut record = record::begin(self.application, self.cluster, &prepared).await?;
+        let ended = self.write_and_follow(&prepared, &mut record, outcome).await.map_err(|mut failure| {
+            account(&mut failure, &prepared.steps().collect::<Vec<_>>(), &record.applied);
+            failure
+        });
+        record.state = if ended.is_ok() { RecordState::Succeeded } else { RecordState::Failed };
+        let namespace = &self.application.target.namespace.value;
+        let recorded = self.cluster.save_record(namespace, &record).await;
+        if ended.is_err() && !self.context.stop.is_set() {
+            self.after_failure(&prepared, &mut record, outcome).await;
+        }
         ended?;
         recorded?;
-        self.cluster.trim_history(&self.application.target.namespace.value, &prepared.history, KEPT_BEFORE).await?;
+        self.cluster.trim_history(namespace, &prepared.history, KEPT_BEFORE).await?;
         outcome.truth = Some(self.truth(&prepared));
         Ok(())
     }
@@ -112,71 +114,79 @@ impl Deploy<'_> {
     async fn write_and_follow(
         &self,
         prepared: &Prepared,
-        applied: &mut Vec<Applied>,
+        record: &mut Record,
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
         let started = Instant::now();
-        let mut standing = Standing { watched: Vec::new() };
+        let mut watched = Vec::new();
         for stage in [Stage::Foundation, Stage::Rights, Stage::Configuration, Stage::Service] {
-            self.write(prepared, stage, &mut standing, applied).await?;
+            watched.extend(self.write(prepared, stage, record).await?);
         }
-        self.hooks(prepared, Stage::Before, applied, outcome).await?;
-        self.write(prepared, Stage::Workload, &mut standing, applied).await?;
+        self.hooks(prepared, Stage::Before, record, outcome).await?;
+        watched.extend(self.write(prepared, Stage::Workload, record).await?);
         self.context.tell(counted(prepared, started.elapsed().as_secs_f64()));
-        self.follow(prepared, standing.watched, outcome).await?;
-        self.hooks(prepared, Stage::After, applied, outcome).await
+        self.follow(prepared, watched, record, outcome).await?;
+        self.hooks(prepared, Stage::After, record, outcome).await
     }
 
     async fn hooks(
         &self,
         prepared: &Prepared,
         stage: Stage,
-        applied: &mut Vec<Applied>,
+        record: &mut Record,
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
-        let mut standing = Standing { watched: Vec::new() };
-        self.write(prepared, stage, &mut standing, applied).await?;
-        if standing.watched.is_empty() {
+        let watched = self.write(prepared, stage, record).await?;
+        if watched.is_empty() {
             return Ok(());
         }
-        self.follow(prepared, standing.watched, outcome).await
+        self.follow(prepared, watched, record, outcome).await
     }
 
-    async fn write(
-        &self,
-        prepared: &Prepared,
-        stage: Stage,
-        standing: &mut Standing,
-        applied: &mut Vec<Applied>,
-    ) -> Result<(), Failure> {
+    /// Jobs that are to run after a failure; what they end with changes nothing about it.
+    async fn after_failure(&self, prepared: &Prepared, record: &mut Record, outcome: &mut Outcome) {
+        let truth = outcome.truth.take();
+        if let Err(Failure(problems)) = self.hooks(prepared, Stage::OnFailure, record, outcome).await {
+            for problem in problems {
+                self.context.tell(RolloutEvent::Warning { problem });
+            }
+        }
+        outcome.truth = truth;
+    }
+
+    /// Writes the objects of a stage; answers what is to be watched.
+    async fn write(&self, prepared: &Prepared, stage: Stage, record: &mut Record) -> Result<Vec<Watched>, Failure> {
         if self.context.stop.is_set() {
             return Err(interrupted("before all objects were written").into());
         }
         let steps: Vec<Step<'_>> = prepared.steps().filter(|step| step.object.stage == stage).collect();
-        let written = apply_stage(self.context, self.cluster, &steps).await?;
-        for (step, applied) in steps.iter().zip(&written) {
-            if step.object.id.kind == "Namespace" {
-                // the lock is held in it, so it is there; watching it takes a right over the whole cluster
-                continue;
-            }
-            standing.watched.push(Watched {
-                applied: applied.clone(),
-                body: step.object.body(),
-                changed: step.change.change != Change::Unchanged,
-                images: prepared.release.images.clone(),
-            });
-        }
-        applied.extend(written);
-        Ok(())
+        let before = record.applied.len();
+        apply_stage(self.context, self.cluster, &steps, &mut record.applied).await?;
+        let written = steps.iter().zip(&record.applied[before..]);
+        // the lock is held in the Namespace, so it is there; watching it takes a right over the whole cluster
+        let watched = written.filter(|(step, _)| step.object.id.kind != "Namespace").map(|(step, applied)| Watched {
+            applied: applied.clone(),
+            body: step.object.body(),
+            changed: step.change.change != Change::Unchanged,
+            images: prepared.release.images.clone(),
+        });
+        Ok(watched.collect())
     }
 
-    async fn follow(&self, prepared: &Prepared, watched: Vec<Watched>, outcome: &mut Outcome) -> Result<(), Failure> {
+    async fn follow(
+        &self,
+        prepared: &Prepared,
+        watched: Vec<Watched>,
+        record: &mut Record,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
         let rules = self.application.checkout.settings.deploy.rules();
         let app = &self.application.target.app;
         let rollout = Rollout::new(app, watched, rules, jiff::Timestamp::now());
         let witnesses = Witnesses { cluster: self.cluster, registry: self.registry };
         let conclusion = follow(self.context, &witnesses, rollout).await?;
         self.take_in(&conclusion, outcome);
+        record::note_jobs(record, &conclusion);
         if conclusion.problems.is_empty() {
             return Ok(());
         }
@@ -213,7 +223,12 @@ impl Deploy<'_> {
 
 fn object_outcome(change: &crate::model::ObjectChange) -> ObjectOutcome {
     let verdict = Verdict::Assumed { why: String::new() };
-    let word = if change.change == Change::Skipped { verdict.word() } else { "waiting" };
+    let word = match change.change {
+        Change::Skipped => verdict.word(),
+        // everything else is written into it
+        _ if change.object.kind == "Namespace" => Verdict::Ready.word(),
+        _ => "waiting",
+    };
     ObjectOutcome { id: change.object.clone(), change: change.change, verdict: word, why: None }
 }
 

@@ -36,6 +36,7 @@ async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Re
     let cluster = application.connect(context).await?;
     application.learn_kinds(&cluster).await?;
     let images = application.resolve_images(context, &registry).await?;
+    prepare::missing_namespace(&application, &cluster, &images).await?;
     let target = &application.target;
     let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
     let prepared = prepare::prepare(context, &application, &cluster, images).await?;

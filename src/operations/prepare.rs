@@ -7,8 +7,8 @@ use crate::{
     cluster::{Cluster, History, Rehearsed},
     kinds,
     model::{
-        Ancestry, ApplyEvent, Exit, Image, Live, Note, ObjectChange, ObjectId, Problem, Record, Release, Rendered,
-        SourceEvent, Traffic, Verdict,
+        Ancestry, ApplyEvent, Exit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Problem, Record, RecordState,
+        Release, Rendered, SourceEvent, Traffic, Verdict,
     },
     plan,
     render::{self, Rendering},
@@ -24,6 +24,7 @@ pub(super) struct Prepared {
     /// The same order; after them what is passed over.
     pub(super) changes: Vec<ObjectChange>,
     pub(super) history: History,
+    pub(super) jobs: Vec<JobRun>,
     /// The commit that is deployed now and how ours stands to it, in words.
     pub(super) order: Option<String>,
 }
@@ -64,23 +65,36 @@ pub(super) async fn ensure_namespace(
     cluster: &Cluster,
     images: &[Image],
 ) -> Result<(), Failure> {
+    if let Some(namespace) = missing_namespace(application, cluster, images).await? {
+        cluster.apply(&namespace, None).await?;
+        context.tell(Note::new("apply", format!("{} created", namespace.id)));
+    }
+    Ok(())
+}
+
+/// The target's own Namespace as it is to be made; none where it is there.
+///
+/// # Errors
+/// It is not there and no manifest makes it.
+pub(super) async fn missing_namespace(
+    application: &Application,
+    cluster: &Cluster,
+    images: &[Image],
+) -> Result<Option<Rendered>, Failure> {
     let name = &application.target.namespace.value;
     let id = ObjectId { group: String::new(), kind: "Namespace".to_owned(), namespace: None, name: name.clone() };
-    let Some(kind) = kinds::find("", "Namespace") else { return Ok(()) };
+    let Some(kind) = kinds::find("", "Namespace") else { return Ok(None) };
     if cluster.get(&kind.resource(), &id).await?.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    let (release, ..) = release(application, images, None)?;
-    let Some(namespace) = release.objects.iter().find(|object| object.id == id) else {
-        let text = format!("namespace {name} is not there");
-        return Err(Problem::new("namespace-missing", Exit::Cluster, text)
+    let rendered = release(application, images, None, None)?.release;
+    match rendered.objects.into_iter().find(|object| object.id == id) {
+        Some(namespace) => Ok(Some(namespace)),
+        None => Err(Problem::new("namespace-missing", Exit::Cluster, format!("namespace {name} is not there"))
             .about(id)
             .hint(format!("add a manifest `kind: Namespace` with `name: {name}`: shipway applies it first"))
-            .into());
-    };
-    cluster.apply(namespace, None).await?;
-    context.tell(Note::new("apply", format!("namespace/{name} created")));
-    Ok(())
+            .into()),
+    }
 }
 
 /// Reads what is there, renders the release for it, and rehearses every write at the server.
@@ -93,15 +107,11 @@ pub(super) async fn prepare(
     let target = &application.target;
     let (history, traffic) = try_join(history(application, cluster), application.traffic(cluster)).await?;
     let (order, notes) = admit(application, history.last_succeeded())?;
-    match &order {
-        // what a note says needs no second telling
-        Some(order) if notes.is_empty() => context.tell(SourceEvent::Order { order: order.clone() }),
-        _ => {}
-    }
     for note in notes {
         context.tell(note);
     }
-    let (release, skipped, notes) = release(application, &images, traffic.as_ref())?;
+    let render::Prepared { release, skipped, notes, jobs } =
+        release(application, &images, traffic.as_ref(), Some(&history))?;
     for note in notes {
         context.tell(note);
     }
@@ -110,7 +120,7 @@ pub(super) async fn prepare(
     let rehearsed = rehearse(context, application, cluster, &release.objects, &live).await?;
     let mut changes = plan::changes(&release, &live, &rehearsed, jiff::Timestamp::now());
     changes.extend(skipped);
-    Ok(Prepared { release, live, changes, history, order })
+    Ok(Prepared { release, live, changes, history, jobs, order })
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {
@@ -130,9 +140,12 @@ fn admit(application: &Application, latest: Option<&Record>) -> Result<(Option<S
     Ok((deployed.map(|deployed| plan::order(&deployed.sha, ancestry)), notes))
 }
 
-type Rendition = (Release, Vec<ObjectChange>, Vec<Note>);
-
-fn release(application: &Application, images: &[Image], traffic: Option<&Traffic>) -> Result<Rendition, Failure> {
+fn release(
+    application: &Application,
+    images: &[Image],
+    traffic: Option<&Traffic>,
+    history: Option<&History>,
+) -> Result<render::Prepared, Failure> {
     let settings = &application.checkout.settings;
     let blue_green = settings.blue_green.as_ref();
     let live_color = traffic.and_then(|traffic| traffic.color.as_deref());
@@ -143,10 +156,18 @@ fn release(application: &Application, images: &[Image], traffic: Option<&Traffic
         color: color.as_deref(),
         live_selector: traffic.map(|traffic| &traffic.selector),
         allow: &settings.allow,
+        revision: history.map(|history| history.next),
+        runs: &history.map(earlier_runs).unwrap_or_default(),
     };
-    let render::Prepared { release, skipped, notes } =
-        render::release(&application.target, &application.manifests, &rendering)?;
-    Ok((release, skipped, notes))
+    Ok(render::release(&application.target, &application.manifests, &rendering)?)
+}
+
+/// Jobs that need not be made anew: those that completed, and those of a run that was killed before it knew. One that
+/// failed is run again.
+fn earlier_runs(history: &History) -> Vec<JobRun> {
+    let counts = |record: &Record, run: &JobRun| run.done || record.state == RecordState::Running;
+    let newest_first = history.records.iter().rev();
+    newest_first.flat_map(|record| record.jobs.iter().filter(|run| counts(record, run)).cloned()).collect()
 }
 
 /// An object that bears another app's label is not ours to write.

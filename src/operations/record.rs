@@ -6,6 +6,7 @@ use super::{Context, application::Application, failure::Failure, prepare::Prepar
 use crate::{
     cluster::{Cluster, Lease, LeaseRequest},
     model::{Exit, Problem, Record, RecordState, Target},
+    rollout::Conclusion,
 };
 
 /// Unrenewed for so long, the lock of a killed run is free again.
@@ -78,6 +79,7 @@ pub(super) async fn begin(
         by: holder(target),
         at: jiff::Timestamp::now(),
         applied: Vec::new(),
+        jobs: prepared.jobs.clone(),
     };
     cluster.save_record(&target.namespace.value, &record).await?;
     Ok(record)
@@ -95,5 +97,15 @@ mod tests {
         assert_eq!((told[0].code, told[0].exit), ("lock-lost", Exit::Locked));
         assert!(told[0].text.ends_with("interrupted before the switch"));
         assert_eq!(told[1], refused);
+    }
+}
+
+/// Notes which Jobs were seen to complete: they are not run again.
+pub(super) fn note_jobs(record: &mut Record, conclusion: &Conclusion) {
+    for (id, verdict, _) in &conclusion.states {
+        let run = record.jobs.iter_mut().find(|run| id.kind == "Job" && run.name == id.name);
+        if let Some(run) = run {
+            run.done = verdict.holds();
+        }
     }
 }

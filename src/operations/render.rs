@@ -8,26 +8,29 @@ use super::{
     failure::{Failure, conclude},
 };
 use crate::{
-    model::{Answer, Outcome},
+    kinds,
+    model::{Answer, Note, ObjectId, Outcome},
     render::{self, Rendering},
 };
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
     pub(crate) files: Vec<PathBuf>,
+    /// Print the values of Secrets too.
+    pub(crate) secrets: bool,
 }
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let application = Application::read(context, &options.files)?;
         application.describe(outcome);
-        outcome.answer = Answer::Text(rendered(context, &application).await?);
+        outcome.answer = Answer::Text(rendered(context, &application, options.secrets).await?);
         Ok(())
     })
     .await
 }
 
-async fn rendered(context: &Context, application: &Application) -> Result<String, Failure> {
+async fn rendered(context: &Context, application: &Application, secrets: bool) -> Result<String, Failure> {
     let registry = application.registry(context);
     let images = application.resolve_images(context, &registry).await?;
     let settings = &application.checkout.settings;
@@ -38,10 +41,18 @@ async fn rendered(context: &Context, application: &Application) -> Result<String
         color: blue_green.map(|blue_green| blue_green.other(None)),
         live_selector: None,
         allow: &settings.allow,
+        revision: None,
+        runs: &[],
     };
     let prepared = render::release(&application.target, &application.manifests, &rendering)?;
+    let is_confidential = |id: &ObjectId| kinds::find(&id.group, &id.kind).is_some_and(|kind| kind.confidential);
+    if !secrets && prepared.release.objects.iter().any(|object| is_confidential(&object.id)) {
+        let text =
+            "the values of Secrets are left out, so no server takes them; `shipway render --secrets` prints them";
+        context.tell(Note::attention("render", text));
+    }
     for note in prepared.notes {
         context.tell(note);
     }
-    Ok(render::print(&prepared.release))
+    Ok(render::print(&prepared.release, secrets))
 }

@@ -32,10 +32,9 @@ pub(crate) fn admit(
             environment: target.environment.value.clone(),
         }),
         Ancestry::Precedes => Ok(vec![Note::attention("plan", said)]),
-        Ancestry::Unknown => Ok(vec![Note::attention(
-            "plan",
-            format!("{said}: this clone does not hold the history between them (`git fetch --unshallow`)"),
-        )]),
+        Ancestry::Unknown => {
+            Ok(vec![Note::attention("plan", format!("{said}: this clone does not hold the commits between them"))])
+        }
         Ancestry::Diverged if guarded => Ok(vec![Note::attention("plan", said)]),
         Ancestry::Same | Ancestry::Follows(_) | Ancestry::Diverged => Ok(Vec::new()),
     }
@@ -96,6 +95,7 @@ mod tests {
             by: "alice".into(),
             at: jiff::Timestamp::UNIX_EPOCH,
             applied: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 

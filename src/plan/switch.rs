@@ -117,6 +117,7 @@ mod tests {
             by: "alice".into(),
             at: jiff::Timestamp::UNIX_EPOCH,
             applied: Vec::new(),
+            jobs: Vec::new(),
         }
     }
 

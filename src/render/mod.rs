@@ -5,6 +5,7 @@ mod color;
 mod configuration;
 mod error;
 mod images;
+mod jobs;
 mod merge;
 mod read;
 mod release;

@@ -8,15 +8,15 @@ use super::{
     Manifests, RenderError,
     color::Colors,
     configuration::{Configuration, encode_string_data, is_configuration, sha256_hex},
-    images,
+    images, jobs,
     scope::{self, Scope},
     template,
 };
 use crate::{
     kinds,
     model::{
-        Allow, BlueGreen, Change, DocumentRef, FieldPath, Image, Note, Object, ObjectChange, ObjectId, PathStep,
-        Release, Rendered, Repository, Stage, Target,
+        Allow, BlueGreen, Change, DocumentRef, FieldPath, Image, JobRun, Note, Object, ObjectChange, ObjectId,
+        PathStep, Release, Rendered, Repository, Stage, Target,
     },
     yaml,
 };
@@ -32,6 +32,10 @@ pub(crate) struct Rendering<'r> {
     /// The selector of the Service as the cluster has it; none before the first deploy.
     pub live_selector: Option<&'r BTreeMap<String, String>>,
     pub allow: &'r Allow,
+    /// The release's number, which Jobs are named by; none keeps their names.
+    pub revision: Option<u64>,
+    /// The Jobs of earlier releases, the newest first.
+    pub runs: &'r [JobRun],
 }
 
 /// A release, and what of the manifests is not part of it.
@@ -40,6 +44,8 @@ pub(crate) struct Prepared {
     pub release: Release,
     pub skipped: Vec<ObjectChange>,
     pub notes: Vec<Note>,
+    /// The Jobs of this release.
+    pub jobs: Vec<JobRun>,
 }
 
 const APP_LABEL: &str = "shipway.dev/app";
@@ -81,6 +87,7 @@ struct Work<'r> {
     colored: bool,
     skipped: Vec<ObjectChange>,
     notes: Vec<Note>,
+    jobs: Vec<JobRun>,
     errors: Vec<RenderError>,
 }
 
@@ -98,6 +105,7 @@ impl<'r> Work<'r> {
             colored: false,
             skipped: Vec::new(),
             notes: Vec::new(),
+            jobs: Vec::new(),
             errors: Vec::new(),
         }
     }
@@ -139,6 +147,7 @@ impl<'r> Work<'r> {
         encode_string_data(&mut object);
         let stage = self.stage(&object)?;
         let rendered = at_rest(object, stage);
+        let Some(rendered) = self.name_run(rendered) else { return Ok(()) };
         if rendered.json.len() > LARGEST_OBJECT {
             let place = self.manifests.boxed_place(&rendered.from, &FieldPath::default());
             return Err(RenderError::TooLarge { object: rendered.id.into(), size: rendered.json.len(), place });
@@ -186,13 +195,30 @@ impl<'r> Work<'r> {
         Ok(())
     }
 
-    // a Job keeps its name here; a name per release belongs where the release's number is known
+    /// Gives a Job its name in this release; none where the same Job has run to its end before.
+    fn name_run(&mut self, rendered: Rendered) -> Option<Rendered> {
+        let Some(revision) = self.rendering.revision.filter(|_| is_job(&rendered.id)) else { return Some(rendered) };
+        let same = |run: &&JobRun| run.job == rendered.id.name && run.hash == rendered.hash;
+        let earlier = self.rendering.runs.iter().find(same).cloned();
+        let run = earlier.unwrap_or_else(|| JobRun {
+            job: rendered.id.name.clone(),
+            name: jobs::name(&rendered.id.name, revision),
+            hash: rendered.hash.clone(),
+            done: false,
+        });
+        self.jobs.push(run.clone());
+        if run.done {
+            self.skip(rendered.id, format!("has run already, as {}", run.name));
+            return None;
+        }
+        Some(jobs::renamed(rendered, &run.name))
+    }
+
     fn stage(&self, object: &Object) -> Result<Stage, RenderError> {
         let metadata = FieldPath::default().key("metadata");
-        let is_job = object.id.group == "batch" && object.id.kind == "Job";
         let phase = ["labels", "annotations"].map(|map| metadata.key(map).key(PHASE));
         let phase = phase.iter().find_map(|path| Some((path, path.find(&object.body)?.as_str()?)));
-        match phase.filter(|_| is_job) {
+        match phase.filter(|_| is_job(&object.id)) {
             None => Ok(stage_of_kind(object)),
             Some((_, "before")) => Ok(Stage::Before),
             Some((_, "after")) => Ok(Stage::After),
@@ -230,7 +256,7 @@ impl<'r> Work<'r> {
             objects: self.objects,
             color: self.colors.map(|colors| colors.target.to_owned()),
         };
-        Ok(Prepared { release, skipped: self.skipped, notes: self.notes })
+        Ok(Prepared { release, skipped: self.skipped, notes: self.notes, jobs: self.jobs })
     }
 }
 
@@ -253,6 +279,10 @@ fn fields(value: &mut Value) -> Option<&mut Map<String, Value>> {
     value.as_object_mut()
 }
 
+fn is_job(id: &ObjectId) -> bool {
+    id.group == "batch" && id.kind == "Job"
+}
+
 /// True for what replaces its pods when the template changes. The template of a Job cannot change at all.
 fn is_rolled(object: &Object) -> bool {
     match (object.id.group.as_str(), object.id.kind.as_str()) {
@@ -271,15 +301,27 @@ fn stage_of_kind(object: &Object) -> Stage {
 }
 
 /// The same object gives the same text, in whatever order its fields were written.
-fn at_rest(mut object: Object, stage: Stage) -> Rendered {
+pub(super) fn at_rest(mut object: Object, stage: Stage) -> Rendered {
     object.body.sort_all_objects();
     let json = object.body.to_string();
     Rendered { id: object.id, resource: object.resource, stage, hash: sha256_hex(&json), json, from: object.from }
 }
 
-/// The manifests that would be applied, in their order, as `kubectl apply -f -` reads them. Secrets carry their values.
-pub(crate) fn print(release: &Release) -> String {
-    let bodies: Vec<Value> = release.objects.iter().map(Rendered::body).collect();
+/// The manifests that would be applied, in their order, as `kubectl apply -f -` reads them. Without `secrets` the values
+/// of Secrets are `***`, which no server takes for a value: it is not base64.
+pub(crate) fn print(release: &Release, secrets: bool) -> String {
+    let shown = |object: &Rendered| {
+        let mut body = object.body();
+        if !secrets && kinds::find(&object.id.group, &object.id.kind).is_some_and(|kind| kind.confidential) {
+            body.get_mut("data")
+                .and_then(Value::as_object_mut)
+                .into_iter()
+                .flatten()
+                .for_each(|(_, v)| *v = "***".into());
+        }
+        body
+    };
+    let bodies: Vec<Value> = release.objects.iter().map(shown).collect();
     yaml::print(&bodies)
 }
 
@@ -362,7 +404,15 @@ spec:
     }
 
     fn rendering<'r>(images: &'r [Image]) -> Rendering<'r> {
-        Rendering { images, blue_green: None, color: None, live_selector: None, allow: ALLOW }
+        Rendering {
+            images,
+            blue_green: None,
+            color: None,
+            live_selector: None,
+            allow: ALLOW,
+            revision: None,
+            runs: &[],
+        }
     }
 
     fn prepared(texts: &[&str]) -> Prepared {
@@ -550,7 +600,7 @@ spec:
     #[test]
     fn what_is_printed_is_read_back() {
         let prepared = prepared(&[WEB, SERVICE, FLAGS]);
-        let printed = SourceText { name: "-".into(), text: print(&prepared.release).into() };
+        let printed = SourceText { name: "-".into(), text: print(&prepared.release, true).into() };
         let read = yaml::documents(&printed).unwrap();
         let bodies: Vec<_> = prepared.release.objects.iter().map(Rendered::body).collect();
         assert_eq!(read.documents.into_iter().map(|document| document.value).collect::<Vec<_>>(), bodies);

@@ -181,3 +181,48 @@ fn custom_resources_go_by_the_clusters_own_names() {
     project.run(&["deploy"]).expect(2).says(&format!("{group}/v1"));
     project.bench.kubectl(&["delete", &name, "--wait=false"]);
 }
+
+#[test]
+fn a_job_runs_once_for_each_release_that_changes_it() {
+    let project = pushed("jobs");
+    let job = |word: &str| {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    shipway.dev/phase: before\nspec:\n  \
+             template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: migrate\n          \
+             image: {}\n          command: [/bin/echo, {word}]\n",
+            project.image()
+        )
+    };
+    let runs = || {
+        let names = project.bench.kubectl(&["-n", &project.namespace("qa"), "get", "jobs", "-o", "name"]);
+        let mut names: Vec<String> = names.lines().map(str::to_owned).collect();
+        names.sort();
+        names
+    };
+    project.write("kubernetes/job.yaml", &job("one"));
+    project.run(&["deploy"]).expect(0);
+    project.run(&["deploy"]).expect(0).says("has run already, as migrate-1");
+    assert_eq!(runs(), ["job.batch/migrate-1"]);
+    project.write("kubernetes/job.yaml", &job("two"));
+    project.run(&["deploy"]).expect(0);
+    assert_eq!(runs(), ["job.batch/migrate-1", "job.batch/migrate-3"]);
+}
+
+#[test]
+fn a_job_for_failures_runs_after_a_failure_only() {
+    let project = pushed("alarm");
+    let job = format!(
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: alarm\n  annotations:\n    shipway.dev/phase: on-failure\nspec:\n  \
+         template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: alarm\n          \
+         image: {}\n          command: [/bin/echo, alarm]\n",
+        project.image()
+    );
+    let jobs = || project.bench.kubectl(&["-n", &project.namespace("qa"), "get", "jobs", "-o", "name"]);
+    project.write("kubernetes/job.yaml", &job);
+    project.run(&["deploy"]).expect(0);
+    assert_eq!(jobs(), "");
+    let broken = manifests::deployment("web", &project.image()).replace("path: /\n", "path: /missing\n");
+    project.write("kubernetes/web.yaml", &broken);
+    project.run(&["deploy", "--timeout", "6s"]).expect(7).says("deployment/web");
+    assert_eq!(jobs().trim(), "job.batch/alarm-2");
+}
