@@ -15,11 +15,11 @@ pub(super) struct Render {
     manifests: Manifests,
     /// print the values of Secrets, too
     #[arg(long)]
-    secrets: bool,
+    reveal: bool,
 }
 
 impl Render {
     pub(super) async fn run(self, context: &Context) -> Outcome {
-        render::run(context, render::Options { files: self.manifests.files, secrets: self.secrets }).await
+        render::run(context, render::Options { files: self.manifests.files, secrets: self.reveal }).await
     }
 }

@@ -27,7 +27,7 @@ fn values_are_in_no_output() {
         project.run(arguments).expect(0).never_says(VALUE).never_says(encoded);
     }
     // who asks for them gets manifests that a server takes
-    project.run(&["render", "--secrets"]).expect(0).says(encoded);
+    project.run(&["render", "--reveal"]).expect(0).says(encoded);
     let live = project.bench.get(&project.namespace("qa"), &["secret", "api"]);
     assert!(live["data"]["token"].as_str().expect("a value").starts_with(encoded), "{live}");
 }
