@@ -91,6 +91,9 @@ impl Deploy<'_> {
         if let Some(order) = &prepared.order {
             self.context.tell(SourceEvent::Order { order: order.clone() });
         }
+        for change in prepared.changes.iter().filter(|change| change.change == Change::Skipped) {
+            self.context.tell(ApplyEvent::Object { change: change.clone() });
+        }
         outcome.objects = prepared.changes.iter().map(object_outcome).collect();
         let mut record = record::begin(self.application, self.cluster, &prepared).await?;
         let ended = self.write_and_follow(&prepared, &mut record, outcome).await.map_err(|mut failure| {

@@ -47,8 +47,7 @@ async fn rendered(context: &Context, application: &Application, secrets: bool) -
     let prepared = render::release(&application.target, &application.manifests, &rendering)?;
     let is_confidential = |id: &ObjectId| kinds::find(&id.group, &id.kind).is_some_and(|kind| kind.confidential);
     if !secrets && prepared.release.objects.iter().any(|object| is_confidential(&object.id)) {
-        let text =
-            "the values of Secrets are left out, so no server takes them; `shipway render --reveal` prints them";
+        let text = "the values of Secrets are left out, so no server takes them; `shipway render --reveal` prints them";
         context.tell(Note::attention("render", text));
     }
     for note in prepared.notes {

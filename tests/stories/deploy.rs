@@ -201,7 +201,7 @@ fn a_job_runs_once_for_each_release_that_changes_it() {
     };
     project.write("kubernetes/job.yaml", &job("one"));
     project.run(&["deploy"]).expect(0);
-    project.run(&["deploy"]).expect(0).says("has run already, as migrate-1");
+    project.run(&["deploy", "-v"]).expect(0).says("has run already, as migrate-1");
     assert_eq!(runs(), ["job.batch/migrate-1"]);
     project.write("kubernetes/job.yaml", &job("two"));
     project.run(&["deploy"]).expect(0);

@@ -31,7 +31,7 @@ fn object(change: &ObjectChange) -> Said {
     let name = Line::new().strong(change.object.to_string());
     let sign = sign(change.change);
     let said = Said::new(STEP, sign, name.plain(format!(" {}{}", word(change.change), what(change))));
-    if change.change == Change::Unchanged { said.detail() } else { said }
+    if matches!(change.change, Change::Unchanged | Change::Skipped) { said.detail() } else { said }
 }
 
 /// `+` for created, and so on: the same in plans.
