@@ -6,39 +6,44 @@ use crate::model::{Origin, Sourced, Target};
 
 use super::Settings;
 
-/// The answer as JSON, and as aligned lines. No value is a secret.
-pub(crate) fn describe(settings: &Settings, target: &Target) -> (Value, String) {
-    let rows = rows(settings, target);
-    let width = |column: fn(&Row) -> usize| rows.iter().map(column).filter(|width| *width <= 48).max().unwrap_or(0);
-    let (names, values) = (width(|row| row.name.len()), width(|row| row.text().chars().count()));
-    let mut text = String::new();
+/// The answer as JSON, and as name, value and origin for people. No value is a secret.
+pub(crate) fn describe(settings: &Settings, target: &Target) -> (Value, Vec<[String; 3]>) {
+    let mut texts = Vec::new();
     let mut entries = Map::new();
-    for row in rows {
+    for row in rows(settings, target) {
         let origin = row.origin.as_ref().map(Origin::to_string);
-        let line = format!("{:names$}  {:values$}  {}", row.name, row.text(), origin.as_deref().unwrap_or_default());
-        text.push_str(line.trim_end());
-        text.push('\n');
+        texts.push([row.name.to_owned(), row.text(), origin.clone().unwrap_or_default()]);
         let entry = if row.value.is_null() { Value::Null } else { json!({"value": row.value, "origin": origin}) };
         entries.insert(row.name.to_owned(), entry);
     }
-    (json!({"v": 1, "settings": entries}), text)
+    (json!({"v": 1, "settings": entries}), texts)
 }
 
 struct Row {
     name: &'static str,
     value: Value,
     origin: Option<Origin>,
+    /// The value for people, where JSON has another form.
+    shown: Option<String>,
 }
 
 impl Row {
     fn new<T: Into<Value>>(name: &'static str, found: Option<Sourced<T>>) -> Self {
         match found {
-            Some(found) => Self { name, value: found.value.into(), origin: Some(found.origin) },
-            None => Self { name, value: Value::Null, origin: None },
+            Some(found) => Self { name, value: found.value.into(), origin: Some(found.origin), shown: None },
+            None => Self { name, value: Value::Null, origin: None, shown: None },
         }
     }
 
+    /// Seconds, shown as they are written: `10m`.
+    fn length(name: &'static str, seconds: &Sourced<f64>) -> Self {
+        Self { shown: Some(written(seconds.value)), ..Self::new(name, Some(seconds.clone())) }
+    }
+
     fn text(&self) -> String {
+        if let Some(shown) = &self.shown {
+            return shown.clone();
+        }
         match &self.value {
             Value::Null => "-".into(),
             Value::String(text) => text.clone(),
@@ -46,6 +51,21 @@ impl Row {
             Value::Array(items) => items.iter().map(short).collect::<Vec<_>>().join(", "),
             value => short(value),
         }
+    }
+}
+
+/// `90s`, `10m`, `1h30m`
+fn written(seconds: f64) -> String {
+    let whole = seconds as u64;
+    match (whole / 3600, whole / 60 % 60, whole % 60) {
+        _ if seconds.fract() != 0.0 => format!("{seconds}s"),
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, 1, seconds) if seconds > 0 => format!("{whole}s"),
+        (hours, minutes, seconds) => [(hours, 'h'), (minutes, 'm'), (seconds, 's')]
+            .iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, unit)| format!("{count}{unit}"))
+            .collect(),
     }
 }
 
@@ -78,9 +98,9 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::new("user", settings.user.clone()),
         images(settings),
         Row::new("manifests", Some(settings.manifests.clone())),
-        Row::new("deploy.timeout", Some(deploy.timeout.clone())),
-        Row::new("deploy.max_time", Some(deploy.max_time.clone())),
-        Row::new("deploy.settle", Some(deploy.settle.clone())),
+        Row::length("deploy.timeout", &deploy.timeout),
+        Row::length("deploy.max_time", &deploy.max_time),
+        Row::length("deploy.settle", &deploy.settle),
         Row::new("deploy.restarts", Some(deploy.restarts.clone())),
         Row::new("deploy.registry_check", Some(deploy.registry_check.clone())),
         blue_green(settings),
@@ -100,17 +120,30 @@ fn images(settings: &Settings) -> Row {
         })
     });
     let origin = settings.images.first().map(|image| image.repository.origin.clone());
-    let origin = origin.unwrap_or_else(|| Origin::Rule("the only floating image of the manifests".into()));
-    Row { name: "images", value: described.collect(), origin: Some(origin) }
+    Row { name: "images", value: described.collect(), origin, shown: None }
 }
 
 fn blue_green(settings: &Settings) -> Row {
     let name = "blue_green";
     match &settings.blue_green {
-        None => Row { name, value: Value::Null, origin: None },
+        None => Row::new::<Value>(name, None),
         Some(found) => {
             let value = json!({"name": found.service, "label": found.label, "colors": found.colors});
-            Row { name, value, origin: settings.blue_green_origin.clone() }
+            Row { name, value, origin: settings.blue_green_origin.clone(), shown: None }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::written;
+
+    #[test]
+    fn a_length_is_shown_as_it_is_written() {
+        for (seconds, expected) in
+            [(0.0, "0s"), (5.0, "5s"), (90.0, "90s"), (600.0, "10m"), (5400.0, "1h30m"), (3600.0, "1h"), (0.5, "0.5s")]
+        {
+            assert_eq!(written(seconds), expected);
         }
     }
 }

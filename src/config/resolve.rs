@@ -272,7 +272,11 @@ fn blue_green(document: &Document<'_>, written: Option<BlueGreenFile>) -> Result
     if colors[0] == colors[1] || colors.iter().any(String::is_empty) {
         return Err(document.wrong(&FieldPath::parse("blue_green.colors"), "must be two different names", None));
     }
-    Ok(Some(BlueGreen { service: written.service, label: written.label.unwrap_or_else(|| "color".into()), colors }))
+    Ok(Some(BlueGreen {
+        service: written.service,
+        label: written.label.unwrap_or_else(|| BlueGreen::LABEL.into()),
+        colors,
+    }))
 }
 
 fn deploy(

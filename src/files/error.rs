@@ -7,6 +7,9 @@ use crate::model::{Exit, Explain};
 pub(crate) enum FileError {
     #[error("{name} is not there")]
     Missing { name: String },
+    /// As [`FileError::Missing`], of what was named as manifests.
+    #[error("{name} is not there")]
+    ManifestsMissing { name: String },
     #[error("cannot read {name}")]
     Read { name: String, source: io::Error },
     #[error("{name} is larger than {limit} MB")]
@@ -22,7 +25,7 @@ pub(crate) enum FileError {
 impl Explain for FileError {
     fn code(&self) -> &'static str {
         match self {
-            Self::Missing { .. } | Self::NoManifests { .. } => "no-manifests",
+            Self::ManifestsMissing { .. } | Self::NoManifests { .. } => "no-manifests",
             _ => "read",
         }
     }
@@ -33,7 +36,9 @@ impl Explain for FileError {
 
     fn hints(&self) -> Vec<String> {
         let hint = match self {
-            Self::Missing { .. } => "name the folder or file in shipway.yaml: `manifests: [deploy/kubernetes]`",
+            Self::ManifestsMissing { .. } => {
+                "name the folder or file in shipway.yaml: `manifests: [deploy/kubernetes]`"
+            }
             Self::NoManifests { .. } => {
                 "write one (*.yaml, *.yml, *.json), or name another folder in shipway.yaml: `manifests: [deploy/kubernetes]`"
             }

@@ -20,7 +20,7 @@ pub(crate) fn manifests(root: &Path, paths: &[PathBuf], environment: &str) -> Re
         }
         let full = root.join(path);
         if !full.is_dir() {
-            layers.base.push(read_text(&full, &shown(root, &full))?);
+            layers.base.push(read_text(&full, &shown(root, &full)).map_err(of_manifests)?);
             continue;
         }
         folder(root, &full, &mut layers.base)?;
@@ -35,6 +35,13 @@ pub(crate) fn manifests(root: &Path, paths: &[PathBuf], environment: &str) -> Re
         return Err(FileError::NoManifests { names });
     }
     Ok(layers)
+}
+
+fn of_manifests(error: FileError) -> FileError {
+    match error {
+        FileError::Missing { name } => FileError::ManifestsMissing { name },
+        error => error,
+    }
 }
 
 /// An environment's name must not lead out of the folder.

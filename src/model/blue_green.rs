@@ -13,6 +13,9 @@ pub struct BlueGreen {
 }
 
 impl BlueGreen {
+    /// The label where none is configured.
+    pub const LABEL: &str = "color";
+
     /// The colour that is not `color`; the first one where nothing is live yet.
     pub fn other(&self, color: Option<&str>) -> &str {
         match color {

@@ -75,10 +75,10 @@ pub enum Answer {
     Nothing,
     /// Written as it is: manifests, schema, completions.
     Text(String),
-    /// A JSON value: `config --output json`. `text` is its form for people.
+    /// A JSON value: `config --output json`. `rows` are its form for people: name, value, origin.
     Data {
         json: serde_json::Value,
-        text: String,
+        rows: Vec<[String; 3]>,
     },
     Pushed(Vec<Image>),
     Built(Vec<Reference>),

@@ -10,8 +10,7 @@ use crate::{
     config::ImageSettings,
     files,
     model::{
-        FieldPath, Image, Origin, Outcome, Problem, Reference, Resource, RolloutEvent, SourceEvent, Sourced, Target,
-        Traffic,
+        FieldPath, Image, Note, Origin, Outcome, Problem, Reference, Resource, SourceEvent, Sourced, Target, Traffic,
     },
     plan,
     registry::{Registry, check_platform},
@@ -29,11 +28,17 @@ pub(super) struct Application {
 impl Application {
     /// Reads the checkout, and the manifests it names or `files` in their place.
     pub(super) fn read(context: &Context, files: &[PathBuf]) -> Result<Self, Failure> {
+        let application = Self::read_quietly(context, files)?;
+        let Self { checkout, target, manifests, .. } = &application;
+        plan::notes(&checkout.settings, &checkout.facts, target).into_iter().for_each(|note| context.tell(note));
+        manifests.warnings.iter().for_each(|warning| context.tell(remark(warning)));
+        Ok(application)
+    }
+
+    /// The same, and tells nothing.
+    pub(super) fn read_quietly(context: &Context, files: &[PathBuf]) -> Result<Self, Failure> {
         let checkout = Checkout::read(context)?;
         let target = checkout.target()?;
-        for note in plan::notes(&checkout.settings, &checkout.facts, &target) {
-            context.tell(note);
-        }
         let manifests = read_manifests(context, &checkout, &target, files)?;
         let images = images(&checkout, &manifests, !files.is_empty())?;
         Ok(Self { checkout, target, manifests, images })
@@ -166,10 +171,14 @@ fn read_manifests(
     };
     let manifests = render::read(&layers)?;
     secret::learn(&context.redactor, manifests.objects());
-    for warning in &manifests.warnings {
-        context.tell(RolloutEvent::Warning { problem: warning.clone() });
-    }
     Ok(manifests)
+}
+
+/// `kubernetes/web.yaml:7:3: `app` stands twice: the last one wins (remove the one on line 5)`
+fn remark(warning: &Problem) -> Note {
+    let place = warning.place.as_ref().map_or_else(String::new, |place| format!("{place}: "));
+    let hints: String = warning.hints.iter().map(|hint| format!(" ({hint})")).collect();
+    Note::attention("manifest", format!("{place}{}{hints}", warning.text))
 }
 
 /// As configured, else the one repository that the manifests leave open.

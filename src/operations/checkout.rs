@@ -19,7 +19,7 @@ impl Checkout {
         let asked = asked.as_ref().map(|commit| commit.value.as_str());
         let facts = source::read(&context.directory, asked, &context.variables)?;
         let file = match &context.config {
-            Some(path) => Some(files::read_text(path, &path.display().to_string())?),
+            Some(path) => Some(files::read_text(&context.directory.join(path), &path.display().to_string())?),
             None => files::read_if_there(&facts.root.join(config::FILE_NAME), config::FILE_NAME)?,
         };
         let settings = config::resolve(file.as_ref(), &context.flags, &context.variables, Some(&facts))?;

@@ -1,8 +1,8 @@
 //! `config`: every value, and where it comes from.
 
-use super::{Context, checkout::Checkout, failure::conclude};
+use super::{Context, application::Application, checkout::Checkout, failure::conclude};
 use crate::{
-    config,
+    config::{self, Settings},
     model::{Answer, Outcome},
 };
 
@@ -10,8 +10,13 @@ pub(crate) async fn run(context: &Context) -> Outcome {
     conclude(async |outcome| {
         let checkout = Checkout::read(context)?;
         let target = checkout.target()?;
-        let (json, text) = config::describe(&checkout.settings, &target);
-        outcome.answer = Answer::Data { json, text };
+        // manifests that cannot be read are told by the commands that use them
+        let settings = match Application::read_quietly(context, &[]) {
+            Ok(application) => Settings { images: application.images, ..application.checkout.settings },
+            Err(_) => checkout.settings,
+        };
+        let (json, rows) = config::describe(&settings, &target);
+        outcome.answer = Answer::Data { json, rows };
         Ok(())
     })
     .await

@@ -15,7 +15,9 @@ use crate::{
     cluster::Cluster,
     config::Settings,
     files,
-    model::{Answer, EnvironmentStatus, Health, Outcome, Record, Status, TrafficStatus, Verdict, WorkloadStatus},
+    model::{
+        Answer, EnvironmentStatus, Health, Outcome, Problem, Record, Status, TrafficStatus, Verdict, WorkloadStatus,
+    },
     plan, rollout, yaml,
 };
 
@@ -71,7 +73,23 @@ async fn live(context: &Context) -> Result<Status, Failure> {
         let checkout = &checkout;
         async move { environment_status(context, checkout, environment, namespace).await }
     });
-    Ok(Status { app: Some(settings.app.value.clone()), environments: join_all(asked).await })
+    let environments = join_all(asked).await;
+    all_known(&environments)?;
+    Ok(Status { app: Some(settings.app.value.clone()), environments })
+}
+
+/// Where nothing could be asked there is no status to show, only why.
+fn all_known(environments: &[EnvironmentStatus]) -> Result<(), Failure> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for environment in environments {
+        let Some(problem) = environment.problem.as_ref().filter(|_| environment.health == Health::Unknown) else {
+            return Ok(());
+        };
+        if !problems.contains(problem) {
+            problems.push(problem.clone());
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
 }
 
 async fn environment_status(

@@ -14,6 +14,9 @@ use super::{
 
 const LONGEST_VALUE: usize = 72;
 const MASKED: &str = "***";
+/// The hash in a pod template by which a changed ConfigMap or Secret rolls its pods.
+const CONFIGURATION: &str = "shipway.dev/config";
+const SHORT_HASH: usize = 8;
 
 /// One change for each object of the release, in its order. `live` and `rehearsed` stand in the same order; a rehearsal is
 /// the server's answer to a dry run, and none where there was none: then what is rendered is compared, as far as it goes.
@@ -106,6 +109,9 @@ impl View {
     /// `containers[web].image`, `env[DEBUG]`, `template.metadata.labels[a/b]`, `spec.replicas`
     fn path(&self, path: &[Step]) -> String {
         let steps = self.within_template(path).unwrap_or(path);
+        if is_configuration(steps) {
+            return "configuration".to_owned();
+        }
         let steps = match steps {
             [Step::Key(containers), Step::Item { .. }, Step::Key(env), rest @ ..]
                 if self.single_container && containers == "containers" && env == "env" && !rest.is_empty() =>
@@ -142,6 +148,7 @@ impl View {
         let is_image = found.path.last().is_some_and(|step| is_key(step, "image"));
         Some(match value {
             Value::String(text) if is_image => image(text),
+            Value::String(hash) if is_configuration(&found.path) => hash.chars().take(SHORT_HASH).collect(),
             value => cut_middle(&value.to_string(), LONGEST_VALUE),
         })
     }
@@ -149,6 +156,11 @@ impl View {
 
 fn is_key(step: &Step, wanted: &str) -> bool {
     matches!(step, Step::Key(key) if key == wanted)
+}
+
+/// True for the hash of what a pod is configured by.
+fn is_configuration(path: &[Step]) -> bool {
+    path.last().is_some_and(|step| is_key(step, CONFIGURATION))
 }
 
 /// `.. env[NAME]`
@@ -248,6 +260,13 @@ mod tests {
     fn cut(deployment: &Value) -> String {
         let label = &deployment["spec"]["template"]["metadata"]["labels"]["shipway.dev/app"];
         cut_middle(&label.to_string(), LONGEST_VALUE)
+    }
+
+    #[test]
+    fn changed_configuration_is_told_in_short() {
+        let template = |hash: &str| json!({"spec": {"template": {"metadata": {"annotations": {CONFIGURATION: hash}}}}});
+        let (before, after) = (template("70ad708bbcd675f2"), template("7998c5b15c686002"));
+        assert_eq!(told(&id("apps", "Deployment"), &before, &after), ["configuration 70ad708b -> 7998c5b1"]);
     }
 
     #[test]

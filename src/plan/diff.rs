@@ -37,6 +37,7 @@ const UNSAID: &[&[&str]] = &[
     &["metadata", "creationTimestamp"],
     &["metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"],
     &["metadata", "annotations", "deployment.kubernetes.io/revision"],
+    &["metadata", "annotations", "deprecated.daemonset.template.generation"],
 ];
 
 /// All fields that differ, in the order of `before`, then what is new.

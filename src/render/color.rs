@@ -40,14 +40,14 @@ impl<'r> Colors<'r> {
         if self.live == Some(color) { "serves".to_owned() } else { format!("this deploy goes to {}", self.target) }
     }
 
+    /// True for the Service that is switched.
+    pub(super) fn is_switched(&self, object: &Object) -> bool {
+        is_service(object) && object.id.name == self.blue_green.service
+    }
+
     /// Puts the colour that serves into the Service's selector, whatever placeholder stands there: only a switch moves
     /// traffic. At the first deploy it is the colour that is deployed to.
     pub(super) fn point(&self, object: &mut Object, manifests: &Manifests) -> Result<(), RenderError> {
-        let is_ours =
-            object.id.group.is_empty() && object.id.kind == "Service" && object.id.name == self.blue_green.service;
-        if !is_ours {
-            return Ok(());
-        }
         let label = &self.blue_green.label;
         let selector = FieldPath::parse("spec.selector");
         match selector.key(label).find_mut(&mut object.body) {
@@ -62,4 +62,26 @@ impl<'r> Colors<'r> {
             }),
         }
     }
+}
+
+/// What stands in a selector until a colour is put there.
+const PLACEHOLDER: &str = "switch";
+
+/// A Service that nobody puts a colour into must not have the placeholder: it would reach no pod.
+pub(super) fn refuse_placeholder(object: &Object, manifests: &Manifests) -> Result<(), RenderError> {
+    let selector = FieldPath::parse("spec.selector");
+    let labels = selector.find(&object.body).filter(|_| is_service(object)).and_then(Value::as_object);
+    let label = labels.and_then(|labels| labels.iter().find(|(_, value)| *value == PLACEHOLDER));
+    match label {
+        Some((label, _)) => Err(RenderError::ColorPlaceholder {
+            object: object.id.clone().into(),
+            label: label.clone(),
+            place: manifests.boxed_place(&object.from, &selector.key(label)),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn is_service(object: &Object) -> bool {
+    object.id.group.is_empty() && object.id.kind == "Service"
 }

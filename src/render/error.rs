@@ -1,6 +1,6 @@
 use crate::{
     kinds::Removed,
-    model::{Evidence, Exit, Explain, ObjectId, Place, ReferenceError, Repository},
+    model::{BlueGreen, Evidence, Exit, Explain, ObjectId, Place, ReferenceError, Repository},
     yaml::YamlError,
 };
 
@@ -60,6 +60,8 @@ pub(crate) enum RenderError {
     NoColor { label: String, color: String },
     #[error("the selector of {object} has no `{label}`")]
     NoColorInSelector { object: Box<ObjectId>, label: String, place: Option<Box<Place>> },
+    #[error("{object} has the placeholder `{label}: switch` in its selector, and selects nothing as it is")]
+    ColorPlaceholder { object: Box<ObjectId>, label: String, place: Option<Box<Place>> },
 }
 
 fn listed(repositories: &[Repository]) -> String {
@@ -77,7 +79,7 @@ impl Explain for RenderError {
             Self::UnusedImage { .. } => "image-unused",
             Self::OtherNamespace { .. } | Self::ClusterScoped { .. } => "outside-namespace",
             Self::OtherApp { .. } => "other-app",
-            Self::NoColor { .. } | Self::NoColorInSelector { .. } => "color",
+            Self::NoColor { .. } | Self::NoColorInSelector { .. } | Self::ColorPlaceholder { .. } => "color",
             _ => "manifest",
         }
     }
@@ -125,6 +127,10 @@ impl Explain for RenderError {
             Self::NoColorInSelector { label, .. } => {
                 format!("write `{label}: switch` in spec.selector: shipway puts the live colour there")
             }
+            Self::ColorPlaceholder { object, label, .. } => {
+                let label = if label == BlueGreen::LABEL { String::new() } else { format!(", label: {label}") };
+                format!("write in shipway.yaml `blue_green: {{service: {}{label}}}`", object.name)
+            }
             _ => return Vec::new(),
         };
         vec![hint]
@@ -141,7 +147,8 @@ impl Explain for RenderError {
             | Self::ClusterScoped { object, .. }
             | Self::OtherApp { object, .. }
             | Self::Phase { object, .. }
-            | Self::NoColorInSelector { object, .. } => Some((**object).clone()),
+            | Self::NoColorInSelector { object, .. }
+            | Self::ColorPlaceholder { object, .. } => Some((**object).clone()),
             _ => None,
         }
     }
@@ -165,7 +172,8 @@ impl Explain for RenderError {
             | Self::ClusterScoped { place, .. }
             | Self::OtherApp { place, .. }
             | Self::Phase { place, .. }
-            | Self::NoColorInSelector { place, .. } => place.as_deref().cloned(),
+            | Self::NoColorInSelector { place, .. }
+            | Self::ColorPlaceholder { place, .. } => place.as_deref().cloned(),
             Self::NoAppImage { .. }
             | Self::SeveralAppImages { .. }
             | Self::UnusedImage { .. }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Manifests, RenderError,
-    color::Colors,
+    color::{self, Colors},
     configuration::{Configuration, encode_string_data, is_configuration, sha256_hex},
     images, jobs,
     scope::{self, Scope},
@@ -139,8 +139,11 @@ impl<'r> Work<'r> {
                     return Ok(());
                 }
                 Some(_) => self.colored = true,
-                None => colors.point(&mut object, self.manifests)?,
+                None if colors.is_switched(&object) => colors.point(&mut object, self.manifests)?,
+                None => color::refuse_placeholder(&object, self.manifests)?,
             }
+        } else {
+            color::refuse_placeholder(&object, self.manifests)?;
         }
         self.refuse_twin(&object)?;
         self.stamp(&mut object)?;
@@ -595,6 +598,24 @@ spec:
         };
         assert!(matches!(refuse(&[BLUE], "green")[..], [RenderError::NoColor { .. }]));
         assert!(matches!(refuse(&[BLUE, SERVICE], "blue")[..], [RenderError::NoColorInSelector { .. }]));
+    }
+
+    #[test]
+    fn a_placeholder_that_nobody_fills_in_is_refused() {
+        let switched = |label: &str| {
+            let selector = format!("spec: {{selector: {{app: demo, {label}: switch}}}}");
+            let service = SERVICE.replace("spec: {selector: {app: demo}}", &selector);
+            let images = [image()];
+            release(&target(), &manifests(&[WEB, &service]), &rendering(&images)).unwrap_err()
+        };
+        for (label, hint) in [
+            ("color", "write in shipway.yaml `blue_green: {service: demo}`"),
+            ("slot", "write in shipway.yaml `blue_green: {service: demo, label: slot}`"),
+        ] {
+            let errors = switched(label);
+            assert!(matches!(errors[..], [RenderError::ColorPlaceholder { .. }]), "{errors:?}");
+            assert_eq!(errors[0].hints(), [hint]);
+        }
     }
 
     #[test]

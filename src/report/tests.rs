@@ -203,7 +203,7 @@ fn json_is_one_event_a_line_and_the_outcome_last() {
 
 #[test]
 fn settings_are_one_object() {
-    let answer = Answer::Data { json: serde_json::json!({"v": 1, "settings": {}}), text: "app demo".into() };
+    let answer = Answer::Data { json: serde_json::json!({"v": 1, "settings": {}}), rows: Vec::new() };
     assert_eq!(json(answered(answer)), "{\"v\":1,\"settings\":{}}\n");
 }
 

@@ -5,6 +5,8 @@ use crate::model::{Exit, Explain};
 /// Why the checkout cannot be read. All are exit 2.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SourceError {
+    #[error("there is no folder `{}`", .0.display())]
+    NoFolder(PathBuf),
     #[error("`{}` is not in a git repository", .0.display())]
     NotARepository(PathBuf),
     #[error("branch `{branch}` has no commit yet")]
@@ -24,7 +26,7 @@ pub(crate) enum SourceError {
 impl Explain for SourceError {
     fn code(&self) -> &'static str {
         match self {
-            Self::NotARepository(_) => "not-a-repository",
+            Self::NotARepository(_) | Self::NoFolder(_) => "not-a-repository",
             Self::Unborn { .. } => "no-commit",
             Self::Owner(_) => "repository-owner",
             Self::Bare(_) => "bare-repository",
@@ -40,6 +42,7 @@ impl Explain for SourceError {
 
     fn hints(&self) -> Vec<String> {
         match self {
+            Self::NoFolder(_) => vec!["name a checkout with `--directory PATH`".into()],
             Self::NotARepository(_) => vec![
                 "name a checkout with `--directory PATH`".into(),
                 "make this folder a repository: `git init && git add -A && git commit -m \"first commit\"`".into(),

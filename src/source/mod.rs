@@ -46,6 +46,9 @@ struct Unreadable {
 /// # Errors
 /// No repository, no commit, a bare one, one that git does not trust, an unknown commit: all are exit 2 with the remedy.
 pub(crate) fn read(directory: &Path, asked_commit: Option<&str>, variables: &Variables) -> Result<Facts, SourceError> {
+    if !directory.is_dir() {
+        return Err(SourceError::NoFolder(directory.to_owned()));
+    }
     let found = match library::read(directory, asked_commit)? {
         Ok(found) => found,
         Err(unreadable) => binary::read(directory, asked_commit, &unreadable)?,

@@ -1,3 +1,4 @@
 //! The real binary without a cluster, an engine or a registry.
 
 mod facts;
+mod surroundings;

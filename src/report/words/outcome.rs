@@ -40,6 +40,17 @@ fn failure(outcome: &Outcome) -> Row {
     }
 }
 
+/// A value longer than this stands without a column for its origin, so that it does not push away all others'.
+const LONG_VALUE: usize = 48;
+
+fn setting([name, value, origin]: &[String; 3]) -> Row {
+    let name = Cell::keep(name.as_str());
+    if value.chars().count() > LONG_VALUE {
+        return Row::new([name, Cell::wrap(Line::new().strong(value).dim(format!("  {origin}")))]);
+    }
+    Row::new([name, Cell::keep(Line::new().strong(value)), Cell::below(Line::new().dim(origin))])
+}
+
 /// An answer as a person reads it.
 pub(crate) enum Shown {
     Nothing,
@@ -52,7 +63,8 @@ pub(crate) fn answer(answer: &Answer) -> Shown {
     let lines = |lines: Vec<String>| Shown::Raw(lines.iter().map(|line| format!("{line}\n")).collect());
     match answer {
         Answer::Nothing => Shown::Nothing,
-        Answer::Text(text) | Answer::Data { text, .. } => Shown::Raw(text.clone()),
+        Answer::Text(text) => Shown::Raw(text.clone()),
+        Answer::Data { rows, .. } => Shown::Rows(rows.iter().map(setting).collect()),
         // whole references: they are there to be copied and piped
         Answer::Pushed(images) => lines(images.iter().map(|image| image.reference.to_string()).collect()),
         Answer::Built(references) => lines(references.iter().map(ToString::to_string).collect()),
