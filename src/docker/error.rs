@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, path::PathBuf};
 
-use crate::model::{Evidence, Exit, Explain, Place, Reference};
+use crate::model::{Evidence, Exit, Explain, Place, Reference, joined_causes};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DockerError {
@@ -99,16 +99,7 @@ impl RegistryTrouble {
 impl DockerError {
     /// An answer that nothing better is known about.
     pub(super) fn engine(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(next) = cause {
-            let said = next.to_string();
-            if !text.contains(&said) {
-                text = format!("{text}: {said}");
-            }
-            cause = next.source();
-        }
-        Self::Engine(text)
+        Self::Engine(joined_causes(error))
     }
 }
 

@@ -32,7 +32,7 @@ pub use manifests::{Allow, Layers};
 pub use object::{FieldPath, Object, ObjectId, PathStep, Rendered, Resource, Stage};
 pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};
 pub use place::{DocumentRef, Place, SourceText};
-pub use problem::{Evidence, Exit, Explain, Problem};
+pub use problem::{Evidence, Exit, Explain, Problem, joined_causes};
 pub use release::{
     Applied, Change, FieldChange, Hook, HookPhase, JobRun, Live, ObjectChange, Plan, Record, RecordState, Release,
     Target, Traffic,

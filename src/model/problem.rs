@@ -156,7 +156,7 @@ impl<E: Explain> From<E> for Problem {
 }
 
 /// The error's text with those of its causes, each said once: libraries like to repeat their source.
-fn joined_causes(error: &dyn std::error::Error) -> String {
+pub fn joined_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(next) = cause {

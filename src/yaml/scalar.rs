@@ -93,7 +93,7 @@ fn integer(text: &str) -> Option<Number> {
     match i64::try_from(signed) {
         Ok(whole) => Some(whole.into()),
         Err(_) if negative => None,
-        #[expect(clippy::cast_precision_loss, reason = "the server does the same")]
+        // beyond 64 bits the server rounds, too
         Err(_) => Number::from_f64(magnitude as f64),
     }
 }
@@ -116,7 +116,6 @@ fn float(text: &str) -> Option<Number> {
 
 /// encoding/json writes a whole float without a fraction, and the server reads an integer.
 pub(super) fn from_float(value: f64) -> Option<Number> {
-    #[expect(clippy::cast_possible_truncation, reason = "checked to be whole and in range")]
     if value.fract() == 0.0 && value.abs() < 9.2e18 {
         return Some((value as i64).into());
     }

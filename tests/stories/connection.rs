@@ -2,19 +2,9 @@
 
 use crate::support::Project;
 
-fn pushed(story: &str) -> Project {
-    let mut project = Project::web(story);
-    project.branch("feature");
-    // later changes of the manifests do not ask for another image
-    project.set("SHIPWAY_TAG", "one");
-    project.run(&["build"]).expect(0);
-    project.run(&["push"]).expect(0);
-    project
-}
-
 #[test]
 fn a_server_that_is_down_is_told() {
-    let mut project = pushed("noapi");
+    let mut project = Project::pushed("noapi");
     let config = std::fs::read_to_string(project.bench.variable("KUBECONFIG")).expect("a kubeconfig");
     let server = config.lines().find_map(|line| line.trim().strip_prefix("server: ")).expect("a server").to_owned();
     let file = project.root().join("../kubeconfig");
@@ -25,7 +15,7 @@ fn a_server_that_is_down_is_told() {
 
 #[test]
 fn a_context_that_is_not_there_is_told() {
-    let project = pushed("noctx");
+    let project = Project::pushed("noctx");
     project
         .run(&["deploy", "--context", "nowhere"])
         .expect(2)
@@ -35,7 +25,7 @@ fn a_context_that_is_not_there_is_told() {
 
 #[test]
 fn the_smallest_role_suffices_for_a_token() {
-    let mut project = pushed("token");
+    let mut project = Project::pushed("token");
     let namespace = project.namespace("qa");
     project.bench.kubectl(&["create", "namespace", &namespace]);
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -63,7 +53,7 @@ fn the_smallest_role_suffices_for_a_token() {
 
 #[test]
 fn skipping_the_certificate_check_is_refused() {
-    let mut project = pushed("insecure");
+    let mut project = Project::pushed("insecure");
     let config = std::fs::read_to_string(project.bench.variable("KUBECONFIG")).expect("a kubeconfig");
     let insecure: String = config
         .lines()

@@ -2,16 +2,6 @@
 
 use crate::support::{Project, manifests};
 
-fn pushed(story: &str) -> Project {
-    let mut project = Project::web(story);
-    project.branch("feature");
-    // later changes of the manifests do not ask for another image
-    project.set("SHIPWAY_TAG", "one");
-    project.run(&["build"]).expect(0);
-    project.run(&["push"]).expect(0);
-    project
-}
-
 fn apply(project: &Project, verb: &str, text: &str) {
     let output = project.bench.try_kubectl(&["-n", &project.namespace("qa"), verb, "-f", "-"], text);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -19,7 +9,7 @@ fn apply(project: &Project, verb: &str, text: &str) {
 
 /// Objects made by the scripts that shipway replaces are taken over: what the manifest no longer has is gone.
 fn taken_over(story: &str, verb: &str) {
-    let project = pushed(story);
+    let project = Project::pushed(story);
     let namespace = project.namespace("qa");
     project.bench.kubectl(&["create", "namespace", &namespace]);
     let before = manifests::deployment("web", &project.image()).replace(
@@ -45,7 +35,7 @@ fn what_kubectl_created_is_taken_over() {
 
 #[test]
 fn what_was_changed_by_hand_is_mended_and_told() {
-    let project = pushed("byhand");
+    let project = Project::pushed("byhand");
     let namespace = project.namespace("qa");
     let with = manifests::deployment("web", &project.image()).replace(
         "          ports:\n",
@@ -62,7 +52,7 @@ fn what_was_changed_by_hand_is_mended_and_told() {
 
 #[test]
 fn another_deployers_fields_stop_the_deploy() {
-    let project = pushed("foreign");
+    let project = Project::pushed("foreign");
     let namespace = project.namespace("qa");
     project.run(&["deploy"]).expect(0);
     let foreign = r#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"web"},"spec":{"minReadySeconds":1,"strategy":{"rollingUpdate":{"maxSurge":"50%"}}}}"#;
@@ -76,7 +66,7 @@ fn another_deployers_fields_stop_the_deploy() {
 
 #[test]
 fn an_object_of_another_app_stops_the_deploy() {
-    let project = pushed("theirs");
+    let project = Project::pushed("theirs");
     let namespace = project.namespace("qa");
     project.bench.kubectl(&["create", "namespace", &namespace]);
     let other =
@@ -87,7 +77,7 @@ fn an_object_of_another_app_stops_the_deploy() {
 
 #[test]
 fn a_hook_job_runs_before_the_workloads() {
-    let project = pushed("hook");
+    let project = Project::pushed("hook");
     let job = format!(
         "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    shipway.dev/phase: before\nspec:\n  \
          backoffLimit: 0\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: migrate\n          \
@@ -111,7 +101,7 @@ fn a_hook_job_runs_before_the_workloads() {
 
 #[test]
 fn a_changed_configuration_rolls_the_pods_that_use_it() {
-    let project = pushed("flags");
+    let project = Project::pushed("flags");
     let with = manifests::deployment("web", &project.image()).replace(
         "          ports:\n",
         "          envFrom:\n            - configMapRef:\n                name: flags\n          ports:\n",
@@ -145,7 +135,7 @@ fn an_older_commit_does_not_win() {
 
 #[test]
 fn manifests_of_another_renderer_are_taken_from_standard_input() {
-    let project = pushed("piped");
+    let project = Project::pushed("piped");
     let text = manifests::deployment("web", &project.image())
         + "---\n"
         + &manifests::namespace(&project.namespace("qa"))
@@ -157,7 +147,7 @@ fn manifests_of_another_renderer_are_taken_from_standard_input() {
 
 #[test]
 fn custom_resources_go_by_the_clusters_own_names() {
-    let project = pushed("custom");
+    let project = Project::pushed("custom");
     let group = format!("{}.example.com", project.app);
     let definition = format!(
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata:\n  name: mice.{group}\nspec:\n  group: {group}\n  \

@@ -3,16 +3,6 @@
 use crate::support::{Project, manifests};
 
 /// A project on a branch whose image is at the registry.
-fn pushed(story: &str) -> Project {
-    let mut project = Project::web(story);
-    project.branch("feature");
-    // later changes of the manifests do not ask for another image
-    project.set("SHIPWAY_TAG", "one");
-    project.run(&["build"]).expect(0);
-    project.run(&["push"]).expect(0);
-    project
-}
-
 /// No namespace of the project is there.
 fn assert_untouched(project: &Project) {
     let namespaces = project.bench.kubectl(&["get", "namespace", "-o", "name"]);
@@ -21,7 +11,7 @@ fn assert_untouched(project: &Project) {
 
 #[test]
 fn a_missing_tag_is_told_before_anything_is_written() {
-    let project = pushed("notag");
+    let project = Project::pushed("notag");
     let run = project.run(&["deploy", "--tag", "nowhere"]).expect(4);
     run.says("nowhere").says("error[image-not-found]");
     assert_untouched(&project);
@@ -61,7 +51,7 @@ fn a_fix_after_a_failure_succeeds() {
 
 #[test]
 fn an_api_version_that_is_gone_is_told_with_its_place() {
-    let project = pushed("gone");
+    let project = Project::pushed("gone");
     let old = manifests::deployment("web", &project.image()).replace("apps/v1", "extensions/v1beta1");
     project.write("kubernetes/web.yaml", &old);
     project.commit("Use an old API");
@@ -72,7 +62,7 @@ fn an_api_version_that_is_gone_is_told_with_its_place() {
 
 #[test]
 fn a_typing_error_in_a_field_is_told_with_its_place() {
-    let project = pushed("typo");
+    let project = Project::pushed("typo");
     project.run(&["deploy"]).expect(0);
     let wrong = manifests::deployment("web", &project.image()).replace("  replicas: 2", "  replica: 2");
     project.write("kubernetes/web.yaml", &wrong);
@@ -93,7 +83,7 @@ fn pods_that_never_get_ready_time_out() {
 
 #[test]
 fn another_namespace_in_a_manifest_is_refused() {
-    let project = pushed("abroad");
+    let project = Project::pushed("abroad");
     let text = manifests::service("web", "").replace("  name: web\n", "  name: web\n  namespace: kube-system\n");
     project.write("kubernetes/web-svc.yaml", &text);
     let run = project.run(&["deploy"]).expect(2);
@@ -103,7 +93,7 @@ fn another_namespace_in_a_manifest_is_refused() {
 
 #[test]
 fn a_missing_namespace_is_told_with_what_to_do() {
-    let project = pushed("nons");
+    let project = Project::pushed("nons");
     std::fs::remove_file(project.root().join("kubernetes/qa-ns.yaml")).expect("a file to remove");
     let run = project.run(&["deploy"]).expect(5);
     run.says(&project.namespace("qa"));

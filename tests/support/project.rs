@@ -59,6 +59,17 @@ impl Project {
         project
     }
 
+    /// The same on a feature branch, with its image built and pushed.
+    pub fn pushed(story: &str) -> Self {
+        let mut project = Self::web(story);
+        project.branch("feature");
+        // later changes of the manifests do not ask for another image
+        project.set("SHIPWAY_TAG", "one");
+        project.run(&["build"]).expect(0);
+        project.run(&["push"]).expect(0);
+        project
+    }
+
     /// The image's repository at the open registry.
     pub fn image(&self) -> String {
         format!("{}/team/{}", self.bench.variable("REGISTRY"), self.app)
