@@ -17,8 +17,8 @@ use super::{
 use crate::{
     cluster::Cluster,
     model::{
-        ApplyEvent, Change, Image, ObjectOutcome, Outcome, PodsOnImage, Record, RecordState, RolloutEvent, SourceEvent,
-        Stage, Verdict, Watched, short_duration,
+        ApplyEvent, Change, Image, Note, ObjectOutcome, Outcome, PodsOnImage, Record, RecordState, RolloutEvent,
+        SourceEvent, Stage, Verdict, Watched, short_duration,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
@@ -108,8 +108,11 @@ impl Deploy<'_> {
         }
         ended?;
         recorded?;
-        self.cluster.trim_history(namespace, &prepared.history, KEPT_BEFORE).await?;
         outcome.truth = Some(self.truth(&prepared));
+        // the deploy is done: what is only kept too long does not fail it
+        if let Err(error) = self.cluster.trim_history(namespace, &prepared.history, KEPT_BEFORE).await {
+            self.context.tell(Note::attention("record", format!("old records stay: {error}")));
+        }
         Ok(())
     }
 
