@@ -8,7 +8,7 @@ use crate::{
     kinds,
     model::{
         Ancestry, ApplyEvent, Exit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Problem, Record, RecordState,
-        Release, Rendered, SourceEvent, Traffic, Verdict,
+        Release, Rendered, Traffic, Verdict,
     },
     plan,
     render::{self, Rendering},

@@ -85,6 +85,16 @@ pub(super) async fn begin(
     Ok(record)
 }
 
+/// Notes which Jobs were seen to complete: they are not run again.
+pub(super) fn note_jobs(record: &mut Record, conclusion: &Conclusion) {
+    for (id, verdict, _) in &conclusion.states {
+        let run = record.jobs.iter_mut().find(|run| id.kind == "Job" && run.name == id.name);
+        if let Some(run) = run {
+            run.done = verdict.holds();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,15 +107,5 @@ mod tests {
         assert_eq!((told[0].code, told[0].exit), ("lock-lost", Exit::Locked));
         assert!(told[0].text.ends_with("interrupted before the switch"));
         assert_eq!(told[1], refused);
-    }
-}
-
-/// Notes which Jobs were seen to complete: they are not run again.
-pub(super) fn note_jobs(record: &mut Record, conclusion: &Conclusion) {
-    for (id, verdict, _) in &conclusion.states {
-        let run = record.jobs.iter_mut().find(|run| id.kind == "Job" && run.name == id.name);
-        if let Some(run) = run {
-            run.done = verdict.holds();
-        }
     }
 }

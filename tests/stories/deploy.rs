@@ -174,7 +174,7 @@ fn custom_resources_go_by_the_clusters_own_names() {
 
 #[test]
 fn a_job_runs_once_for_each_release_that_changes_it() {
-    let project = pushed("jobs");
+    let project = Project::pushed("jobs");
     let job = |word: &str| {
         format!(
             "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    shipway.dev/phase: before\nspec:\n  \
@@ -200,7 +200,7 @@ fn a_job_runs_once_for_each_release_that_changes_it() {
 
 #[test]
 fn a_job_for_failures_runs_after_a_failure_only() {
-    let project = pushed("alarm");
+    let project = Project::pushed("alarm");
     let job = format!(
         "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: alarm\n  annotations:\n    shipway.dev/phase: on-failure\nspec:\n  \
          template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: alarm\n          \
