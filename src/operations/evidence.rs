@@ -2,7 +2,7 @@
 
 use super::follow::Witnesses;
 use crate::{
-    model::{Explain as _, Question, Reply},
+    model::{Question, Reply},
     registry::RegistryError,
 };
 
@@ -26,9 +26,9 @@ pub(super) async fn answer(witnesses: &Witnesses<'_>, question: Question) -> (Qu
 }
 
 fn missing_or_unknown(error: &RegistryError) -> Reply {
-    match error.code() {
-        "image-not-found" => Reply::ImageMissing,
-        "registry-denied" => Reply::ImageDenied,
+    match error {
+        RegistryError::NotFound { .. } => Reply::ImageMissing,
+        RegistryError::Denied { .. } | RegistryError::LoginRejected { .. } => Reply::ImageDenied,
         _ => Reply::ImageUnknown(error.to_string()),
     }
 }

@@ -9,6 +9,9 @@ pub(crate) enum RegistryError {
     NotFound { reference: Reference },
     #[error("{registry} denies access to {repository}: {login}")]
     Denied { registry: String, repository: String, login: String, anonymous: bool },
+    /// 401 in spite of a login. With tokens that may also mean that the login is not enough for this repository.
+    #[error("{registry} rejects the login for {repository}: {login}")]
+    LoginRejected { registry: String, repository: String, login: String },
     #[error("{registry} cannot be reached: {why}")]
     Unreachable { registry: String, why: String },
     #[error("{registry} cannot serve {reference}: {why}")]
@@ -40,22 +43,37 @@ impl RegistryError {
             OciDistributionError::RequestError(error) => {
                 Self::Unreachable { registry: reference.repository.registry.clone(), why: innermost(&error) }
             }
-            OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
+            // token services say so of a login that is right but may not do this
+            OciDistributionError::AuthenticationFailure(reason) if reason.to_lowercase().contains("denied") => {
                 Self::denied(reference, login)
+            }
+            OciDistributionError::AuthenticationFailure(_) | OciDistributionError::UnauthorizedError { .. } => {
+                Self::rejected(reference, login)
             }
             OciDistributionError::RegistryError { envelope, .. } => match envelope.errors.first() {
                 Some(error) => match &error.code {
                     ManifestUnknown | NameUnknown | NotFound => missing(),
-                    Denied | Unauthorized => Self::denied(reference, login),
+                    Denied => Self::denied(reference, login),
+                    Unauthorized => Self::rejected(reference, login),
                     Toomanyrequests => Self::odd(reference, "too many requests from here"),
                     code => Self::odd(reference, format!("{code:?} {}", error.message).trim_end().to_owned()),
                 },
                 None => Self::odd(reference, "an error without a reason"),
             },
             OciDistributionError::ServerError { code: 404, .. } => missing(),
-            OciDistributionError::ServerError { code: 401 | 403, .. } => Self::denied(reference, login),
+            OciDistributionError::ServerError { code: 401, .. } => Self::rejected(reference, login),
+            OciDistributionError::ServerError { code: 403, .. } => Self::denied(reference, login),
             OciDistributionError::ServerError { code, .. } => Self::odd(reference, format!("it answers {code}")),
             error => Self::odd(reference, error.to_string()),
+        }
+    }
+
+    fn rejected(reference: &Reference, login: Option<&Login>) -> Self {
+        match Self::denied(reference, login) {
+            Self::Denied { registry, repository, login, anonymous: false } => {
+                Self::LoginRejected { registry, repository, login }
+            }
+            anonymous => anonymous,
         }
     }
 
@@ -86,7 +104,8 @@ impl Explain for RegistryError {
     fn code(&self) -> &'static str {
         match self {
             Self::NotFound { .. } => "image-not-found",
-            Self::Denied { .. } => "registry-denied",
+            Self::Denied { anonymous: true, .. } => "registry-login",
+            Self::Denied { .. } | Self::LoginRejected { .. } => "registry-denied",
             Self::Unreachable { .. } => "registry-unreachable",
             Self::Odd { .. } => "registry-answer",
             Self::WrongPlatform { .. } => "wrong-platform",
@@ -106,6 +125,10 @@ impl Explain for RegistryError {
             Self::Denied { registry, anonymous: true, .. } => {
                 vec![format!("`docker login {registry}`, or DOCKER_USERNAME and DOCKER_PASSWORD for the one pushed to")]
             }
+            Self::LoginRejected { registry, .. } => vec![
+                format!("`docker login {registry}`, or correct DOCKER_USERNAME and DOCKER_PASSWORD"),
+                "a login that is right but not enough is answered so too: may it use this repository?".into(),
+            ],
             Self::Denied { registry, .. } => vec![
                 format!("`docker login {registry}` with a login that may"),
                 "some registries deny what is not there: is the repository spelt right?".into(),
@@ -129,6 +152,37 @@ impl Explain for RegistryError {
                 format!("`docker login {registry}` uses the same helper and shows more"),
                 "credsStore and credHelpers in the Docker configuration name it".into(),
             ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Masked;
+
+    #[test]
+    fn a_rejected_login_is_told_apart_from_one_that_may_not_and_from_none() {
+        let reference: Reference = "r.example.com/team/demo:x".parse().unwrap();
+        let unauthorized = || OciDistributionError::UnauthorizedError { url: String::new() };
+        let no_token = |reason: &str| OciDistributionError::AuthenticationFailure(reason.into());
+        let forbidden = || OciDistributionError::ServerError { code: 403, url: String::new(), message: String::new() };
+        let login = Login {
+            registry: "r.example.com".into(),
+            user: "ann".into(),
+            password: Masked::new("hidden"),
+            identity_token: false,
+            origin: "DOCKER_USERNAME".into(),
+        };
+        for (error, login, expected) in [
+            (unauthorized(), Some(&login), "r.example.com rejects the login for team/demo"),
+            (no_token("incorrect username or password"), Some(&login), "r.example.com rejects the login for team/demo"),
+            (no_token(r#"{"errors":[{"code":"DENIED"}]}"#), Some(&login), "r.example.com denies access to team/demo"),
+            (forbidden(), Some(&login), "r.example.com denies access to team/demo"),
+            (unauthorized(), None, "r.example.com denies access to team/demo: asked without a login"),
+        ] {
+            let told = RegistryError::of(error, &reference, login).to_string();
+            assert!(told.starts_with(expected) && !told.contains("hidden"), "{told}");
         }
     }
 }

@@ -38,6 +38,7 @@ fn a_wrong_password_is_told() {
         .run(&["push"])
         .expect(4)
         .says("error[registry-denied]")
+        .says("rejects the login")
         .says("DOCKER_USERNAME")
         .never_says("not-the-password");
 }
@@ -46,7 +47,7 @@ fn a_wrong_password_is_told() {
 fn no_login_is_told() {
     let project = guarded("nologin");
     project.run(&["build"]).expect(0);
-    project.run(&["push"]).expect(4).says("error[registry-denied]").says("login");
+    project.run(&["push"]).expect(4).says("error[registry-login]").says("docker login");
 }
 
 #[test]
