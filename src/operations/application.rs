@@ -75,8 +75,17 @@ impl Application {
         self.checkout.settings.latest.contains(&self.target.environment.value)
     }
 
-    /// Asks the registry for every image of the app: digest and platforms. With `registry_check: false` by tag only.
+    /// Finds every image of the app, and tells those that the registry has.
     pub(super) async fn resolve_images(&self, context: &Context, registry: &Registry) -> Result<Vec<Image>, Failure> {
+        let images = self.find_images(registry).await?;
+        if self.checkout.settings.deploy.registry_check.value {
+            images.iter().for_each(|image| context.tell(SourceEvent::Image { image: image.clone() }));
+        }
+        Ok(images)
+    }
+
+    /// Asks the registry for every image of the app: digest and platforms. With `registry_check: false` by tag only.
+    pub(super) async fn find_images(&self, registry: &Registry) -> Result<Vec<Image>, Failure> {
         if !self.checkout.settings.deploy.registry_check.value {
             let by_tag = |image| Image { reference: self.reference(image), platforms: Vec::new() };
             return Ok(self.images.iter().map(by_tag).collect());
@@ -89,17 +98,19 @@ impl Application {
             }
         }))
         .await?;
-        for image in &images {
-            context.tell(SourceEvent::Image { image: image.clone() });
-        }
         Ok(images)
     }
 
+    /// Connects to the environment's cluster, and tells which that is.
     pub(super) async fn connect(&self, context: &Context) -> Result<Cluster, Failure> {
-        let options = self.checkout.settings.connection(&self.target.environment.value, &context.variables);
-        let cluster = Cluster::connect(&options, &context.redactor, context.listener.clone()).await?;
+        let cluster = self.connect_quietly(context).await?;
         context.tell(SourceEvent::Connection { connection: cluster.connection().clone() });
         Ok(cluster)
+    }
+
+    pub(super) async fn connect_quietly(&self, context: &Context) -> Result<Cluster, Failure> {
+        let options = self.checkout.settings.connection(&self.target.environment.value, &context.variables);
+        Ok(Cluster::connect(&options, &context.redactor, context.listener.clone()).await?)
     }
 
     /// Asks the cluster about kinds that are not built in; nothing is asked where there are none.

@@ -33,9 +33,10 @@ async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Re
     let mut application = Application::read(context, &options.files)?;
     application.describe(outcome);
     let registry = application.registry(context);
-    let cluster = application.connect(context).await?;
+    // server and images are the answer's own first lines
+    let cluster = application.connect_quietly(context).await?;
     application.learn_kinds(&cluster).await?;
-    let images = application.resolve_images(context, &registry).await?;
+    let images = application.find_images(&registry).await?;
     prepare::missing_namespace(&application, &cluster, &images).await?;
     let target = &application.target;
     let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;

@@ -97,7 +97,24 @@ pub(in crate::report) fn status() -> Status {
         addresses: vec![],
         ..production.clone()
     };
-    Status { app: Some("demo".into()), environments: vec![production, qa] }
+    let denied = Problem::new(
+        "cluster-denied",
+        Exit::Cluster,
+        "https://203.0.113.1:6443: `deployer` may not list secrets in namespace `demo-staging`",
+    )
+    .hint("give `deployer` a Role in `demo-staging` with: {apiGroups: [\"\"], resources: [\"secrets\"], verbs: [\"list\"]}");
+    let staging = EnvironmentStatus {
+        environment: "staging".into(),
+        namespace: "demo-staging".into(),
+        health: Health::Unknown,
+        tag: None,
+        age: None,
+        workloads: vec![],
+        problem: Some(denied),
+        traffic: None,
+        ..qa.clone()
+    };
+    Status { app: Some("demo".into()), environments: vec![production, qa, staging] }
 }
 
 const LONG_LINE: &str = "  production: {branches: [master, main], namespace: demo, context: prod, confirm: yes, on_failure: rollback, more: 1}";

@@ -1,8 +1,7 @@
 //! What runs where.
 
-use super::problem;
 use crate::{
-    model::{EnvironmentStatus, Health, PodStatus, Status, WorkloadStatus, short_age},
+    model::{EnvironmentStatus, Health, PodStatus, Problem, Status, WorkloadStatus, short_age},
     report::{
         layout::{Cell, Row},
         style::{Line, Meaning},
@@ -26,14 +25,19 @@ pub(super) fn rows(status: &Status) -> Vec<Row> {
             rows.push(workload_row(workload));
             rows.extend(pods(workload));
         }
-        if let Some(problem) = &environment.problem {
-            rows.extend(problem::problem(problem, Meaning::Attention));
-        }
+        rows.extend(environment.problem.iter().flat_map(unknown));
     }
     if status.environments.is_empty() {
         rows.push(Row::text(Line::new().dim("nothing is deployed")).indent(2));
     }
     rows
+}
+
+/// Why nothing is known of an environment, and what to do about it.
+fn unknown(problem: &Problem) -> Vec<Row> {
+    let text = Line::new().attention(problem.code).plain(format!(": {}", problem.text));
+    let hints = problem.hints.iter().map(|hint| Row::text(Line::new().dim(hint)).indent(6));
+    std::iter::once(Row::text(text).indent(4)).chain(hints).collect()
 }
 
 fn environment_row(status: &EnvironmentStatus) -> Row {
