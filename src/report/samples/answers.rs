@@ -97,24 +97,25 @@ pub(in crate::report) fn status() -> Status {
         addresses: vec![],
         ..production.clone()
     };
-    let denied = Problem::new(
-        "cluster-denied",
-        Exit::Cluster,
-        "https://203.0.113.1:6443: `deployer` may not list secrets in namespace `demo-staging`",
-    )
-    .hint("give `deployer` a Role in `demo-staging` with: {apiGroups: [\"\"], resources: [\"secrets\"], verbs: [\"list\"]}");
-    let staging = EnvironmentStatus {
+    let staging = unasked(qa.clone());
+    Status { app: Some("demo".into()), environments: vec![production, qa, staging] }
+}
+
+/// An environment that could not be asked.
+fn unasked(other: EnvironmentStatus) -> EnvironmentStatus {
+    let text = "https://203.0.113.1:6443: `deployer` may not list secrets in namespace `demo-staging`";
+    let hint =
+        r#"give `deployer` a Role in `demo-staging` with: {apiGroups: [""], resources: ["secrets"], verbs: ["list"]}"#;
+    EnvironmentStatus {
         environment: "staging".into(),
         namespace: "demo-staging".into(),
         health: Health::Unknown,
         tag: None,
         age: None,
         workloads: vec![],
-        problem: Some(denied),
-        traffic: None,
-        ..qa.clone()
-    };
-    Status { app: Some("demo".into()), environments: vec![production, qa, staging] }
+        problem: Some(Problem::new("cluster-denied", Exit::Cluster, text).hint(hint)),
+        ..other
+    }
 }
 
 const LONG_LINE: &str = "  production: {branches: [master, main], namespace: demo, context: prod, confirm: yes, on_failure: rollback, more: 1}";
