@@ -17,8 +17,8 @@ use super::{
 use crate::{
     cluster::Cluster,
     model::{
-        ApplyEvent, Change, Image, Note, ObjectOutcome, Outcome, PodsOnImage, Record, RecordState, RolloutEvent,
-        SourceEvent, Stage, Verdict, Watched, short_duration,
+        ApplyEvent, Change, Image, Note, ObjectId, ObjectOutcome, Outcome, PodsOnImage, Record, RecordState,
+        RolloutEvent, SourceEvent, Stage, Verdict, Watched, short_duration,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
@@ -54,12 +54,12 @@ pub(super) async fn deploy(
     let registry = application.registry(context);
     let images = application.resolve_images(context, &registry).await?;
     outcome.images = images.iter().map(|image| on_image(image, 0)).collect();
-    prepare::ensure_namespace(context, application, cluster, &images).await?;
+    let made = prepare::ensure_namespace(application, cluster, &images).await?;
     let lease = record::take_lease(context, application, cluster).await?;
     // from here on a server that is gone for a while is waited for
     let patience = Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value);
     let cluster = cluster.with_patience(patience, &context.stop);
-    let deploy = Deploy { context, application, cluster: &cluster, registry: &registry, started };
+    let deploy = Deploy { context, application, cluster: &cluster, registry: &registry, made, started };
     let ended = deploy.under_lock(images, outcome).await;
     record::let_go(lease, ended).await
 }
@@ -82,12 +82,17 @@ struct Deploy<'d> {
     application: &'d Application,
     cluster: &'d Cluster,
     registry: &'d Registry,
+    /// The Namespace, where this deploy made it before anything else.
+    made: Option<ObjectId>,
     started: Instant,
 }
 
 impl Deploy<'_> {
     async fn under_lock(&self, images: Vec<Image>, outcome: &mut Outcome) -> Result<(), Failure> {
-        let prepared = prepare::prepare(self.context, self.application, self.cluster, images).await?;
+        let mut prepared = prepare::prepare(self.context, self.application, self.cluster, images).await?;
+        for change in prepared.changes.iter_mut().filter(|change| self.made.as_ref() == Some(&change.object)) {
+            change.change = Change::Created;
+        }
         if let Some(order) = &prepared.order {
             self.context.tell(SourceEvent::Order { order: order.clone() });
         }
@@ -190,7 +195,9 @@ impl Deploy<'_> {
         let app = &self.application.target.app;
         let rollout = Rollout::new(app, watched, rules, jiff::Timestamp::now());
         let witnesses = Witnesses { cluster: self.cluster, registry: self.registry };
+        outcome.truth = Some(prepared.what_is_unproven());
         let conclusion = follow(self.context, &witnesses, rollout).await?;
+        outcome.truth = None;
         self.take_in(&conclusion, outcome);
         record::note_jobs(record, &conclusion);
         if conclusion.problems.is_empty() {

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    model::{Question, Reply},
+    model::{Problem, Question, Reply},
     registry::Registry,
     rollout::{Conclusion, Effect, Input, Rollout},
 };
@@ -41,7 +41,7 @@ pub(super) async fn follow(
     loop {
         let input = tokio::select! {
             biased;
-            () = context.stop.wait() => return Err(interrupted("while the rollout was followed; it goes on in the cluster").into()),
+            () = context.stop.wait() => return Err(stopped().into()),
             Some((question, reply)) = asked.next(), if !asked.is_empty() => Input::Replied(question, reply),
             Some(seen) = seen.next() => Input::Seen(seen?),
             () = sleep_until(wake) => Input::Tick,
@@ -56,6 +56,10 @@ pub(super) async fn follow(
             }
         }
     }
+}
+
+fn stopped() -> Problem {
+    interrupted("while the rollout was followed; it goes on in the cluster").hint("the same command again follows it")
 }
 
 /// The moment of a timestamp on this process's own clock; at once where it has passed.

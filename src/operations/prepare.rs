@@ -7,8 +7,8 @@ use crate::{
     cluster::{Cluster, History, Rehearsed},
     kinds,
     model::{
-        Ancestry, ApplyEvent, Exit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Problem, Record, RecordState,
-        Release, Rendered, Traffic, Verdict,
+        Ancestry, ApplyEvent, Commit, Exit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Problem, Record,
+        RecordState, Release, Rendered, Traffic, Verdict,
     },
     plan,
     render::{self, Rendering},
@@ -38,6 +38,15 @@ impl Prepared {
         })
     }
 
+    /// What is true while a rollout is under way, and stays true if the run is stopped in it.
+    pub(super) fn what_is_unproven(&self) -> String {
+        let applied = format!("{} is applied, but not proven", self.release.target.tag.value);
+        match self.history.last_succeeded() {
+            Some(record) => format!("{applied}; {} was proven last", record.tag),
+            None => applied,
+        }
+    }
+
     /// What still serves after a failure: the last deploy that succeeded, where the rollout left old pods.
     pub(super) fn what_serves(&self, conclusion: &Conclusion) -> Option<String> {
         let old: usize = conclusion
@@ -55,21 +64,18 @@ impl Prepared {
     }
 }
 
-/// Applies the target's own Namespace first, alone, where it is not there: everything else needs it.
+/// Applies the target's own Namespace first, alone, where it is not there: everything else needs it. Answers what it made.
 ///
 /// # Errors
 /// The namespace is not there and no manifest makes it.
 pub(super) async fn ensure_namespace(
-    context: &Context,
     application: &Application,
     cluster: &Cluster,
     images: &[Image],
-) -> Result<(), Failure> {
-    if let Some(namespace) = missing_namespace(application, cluster, images).await? {
-        cluster.apply(&namespace, None).await?;
-        context.tell(Note::new("apply", format!("{} created", namespace.id)));
-    }
-    Ok(())
+) -> Result<Option<ObjectId>, Failure> {
+    let Some(namespace) = missing_namespace(application, cluster, images).await? else { return Ok(None) };
+    cluster.apply(&namespace, None).await?;
+    Ok(Some(namespace.id))
 }
 
 /// The target's own Namespace as it is to be made; none where it is there.
@@ -149,7 +155,9 @@ fn release(
     let settings = &application.checkout.settings;
     let blue_green = settings.blue_green.as_ref();
     let live_color = traffic.and_then(|traffic| traffic.color.as_deref());
-    let color = blue_green.map(|blue_green| blue_green.other(live_color).to_owned());
+    let serves =
+        live_color.filter(|color| history.is_some_and(|history| is_release_of(application, images, history, color)));
+    let color = blue_green.map(|blue_green| serves.unwrap_or_else(|| blue_green.other(live_color)).to_owned());
     let rendering = Rendering {
         images,
         blue_green,
@@ -160,6 +168,18 @@ fn release(
         runs: &history.map(earlier_runs).unwrap_or_default(),
     };
     Ok(render::release(&application.target, &application.manifests, &rendering)?)
+}
+
+/// True where this very commit, with the same images, is what a colour was last proven to run: a CI job that is repeated
+/// must find nothing to do, and leave the other colour as the way back.
+fn is_release_of(application: &Application, images: &[Image], history: &History, color: &str) -> bool {
+    let newest = history.records.iter().rev().find(|record| record.color.as_deref() == Some(color));
+    let sha = |commit: &Option<Commit>| commit.as_ref().map(|commit| commit.sha.clone());
+    newest.is_some_and(|record| {
+        record.state == RecordState::Succeeded
+            && sha(&record.commit) == sha(&application.target.commit)
+            && record.images == images
+    })
 }
 
 /// Jobs that need not be made anew: those that completed, and those of a run that was killed before it knew. One that

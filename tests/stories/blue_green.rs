@@ -61,6 +61,23 @@ fn deploys_go_to_the_idle_colour_and_switch_is_done_once() {
 }
 
 #[test]
+fn a_repeated_job_finds_nothing_to_do() {
+    let project = project("repeat");
+    project.run(&["release", "--switch"]).expect(0);
+    demo::add_server(&project, "two");
+    project.commit("Serve better");
+    project.run(&["release", "--switch"]).expect(0);
+    let (served, generation) = (live(&project), |color: &str| {
+        let name = format!("web-{color}");
+        project.bench.get(&project.namespace("qa"), &["deployment", &name])["metadata"]["generation"].clone()
+    });
+    let before = ["blue", "green"].map(generation);
+    project.run(&["release", "--switch"]).expect(0);
+    assert_eq!(live(&project), served, "a repeated job moved the traffic");
+    assert_eq!(["blue", "green"].map(generation), before, "a repeated job took the way back away");
+}
+
+#[test]
 fn a_colour_that_is_not_ready_gets_no_traffic() {
     let project = project("unready");
     project.run(&["release", "--switch"]).expect(0);

@@ -24,7 +24,7 @@ fn an_interrupted_rollout_lets_the_lock_go() {
     assert!(ended.success());
     let run = running.wait();
     assert_eq!(run.code, 130, "{}", run.transcript());
-    run.says("interrupted").says("deployment/web");
+    run.says("interrupted").says("deployment/web").says("is applied, but not proven");
     let leases = project.bench.get(&namespace, &["lease"]);
     for lease in leases["items"].as_array().expect("leases") {
         let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();

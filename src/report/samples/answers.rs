@@ -70,11 +70,18 @@ pub(in crate::report) fn status() -> Status {
         addresses: vec!["http://203.0.113.10".into()],
         problem: None,
     };
+    let qa = failing(production.clone());
+    let staging = unasked(qa.clone());
+    Status { app: Some("demo".into()), environments: vec![production, qa, staging] }
+}
+
+/// An environment with a crash loop.
+fn failing(other: EnvironmentStatus) -> EnvironmentStatus {
     let crash =
         Problem::new("crash-loop", Exit::Rollout, "exits 3 \"boom: no database\"").hint("`shipway deploy --env qa`");
     let pod =
         PodStatus { name: "worker-77d6-lk2p9".into(), ready: false, restarts: 2, reason: Some("pulling image".into()) };
-    let qa = EnvironmentStatus {
+    EnvironmentStatus {
         environment: "qa".into(),
         namespace: "demo-qa".into(),
         health: Health::Failing,
@@ -95,10 +102,8 @@ pub(in crate::report) fn status() -> Status {
             },
         ],
         addresses: vec![],
-        ..production.clone()
-    };
-    let staging = unasked(qa.clone());
-    Status { app: Some("demo".into()), environments: vec![production, qa, staging] }
+        ..other
+    }
 }
 
 /// An environment that could not be asked.
