@@ -11,13 +11,14 @@ use super::{
     consent,
     failure::{Failure, conclude, interrupted},
     follow::{Witnesses, follow},
+    observe,
     prepare::{self, Prepared},
     record,
 };
 use crate::{
     cluster::Cluster,
     model::{
-        ApplyEvent, Change, Image, Note, ObjectId, ObjectOutcome, Outcome, PodsOnImage, Record, RecordState,
+        ApplyEvent, Change, Image, Note, ObjectId, ObjectOutcome, Outcome, PodsOnImage, Record, RecordState, Rendered,
         RolloutEvent, SourceEvent, Stage, Verdict, Watched, short_duration,
     },
     registry::Registry,
@@ -113,7 +114,7 @@ impl Deploy<'_> {
         }
         ended?;
         recorded?;
-        outcome.truth = Some(self.truth(&prepared));
+        outcome.truth = Some(self.truth(&prepared).await);
         // the deploy is done: what is only kept too long does not fail it
         if let Err(error) = self.cluster.trim_history(namespace, &prepared.history, KEPT_BEFORE).await {
             self.context.tell(Note::attention("record", format!("old records stay: {error}")));
@@ -226,11 +227,28 @@ impl Deploy<'_> {
         }
     }
 
-    fn truth(&self, prepared: &Prepared) -> String {
+    async fn truth(&self, prepared: &Prepared) -> String {
         let target = &self.application.target;
         let color = prepared.release.color.as_ref().map(|color| format!(" ({color})")).unwrap_or_default();
         let seconds = short_duration(self.started.elapsed().as_secs());
-        format!("deployed {} to {}{color} in {seconds}", target.tag.value, target.environment.value)
+        let addresses: String = self.addresses(prepared).await.iter().map(|address| format!(" · {address}")).collect();
+        format!("deployed {} to {}{color} in {seconds}{addresses}", target.tag.value, target.environment.value)
+    }
+
+    /// Where this release can be reached from outside; nothing is asked where no object says so, and nothing fails.
+    async fn addresses(&self, prepared: &Prepared) -> Vec<String> {
+        let shown = |object: &&Rendered| {
+            object.id.kind == "Ingress" || ["NodePort", "LoadBalancer"].iter().any(|kind| object.json.contains(kind))
+        };
+        let open: Vec<&ObjectId> = prepared.release.objects.iter().filter(shown).map(|object| &object.id).collect();
+        let kinds = [("", "Service"), ("networking.k8s.io", "Ingress")];
+        let kinds: Vec<_> = kinds.into_iter().filter(|(_, kind)| open.iter().any(|id| id.kind == *kind)).collect();
+        let target = &self.application.target;
+        let found = observe::app_objects(self.cluster, &target.namespace.value, &target.app, &kinds).await;
+        let server = &self.cluster.connection().server;
+        let is_ours = |object: &&serde_json::Value| open.contains(&&crate::kinds::read::id(object));
+        let found = found.unwrap_or_default();
+        found.iter().filter(is_ours).filter_map(|object| observe::address(object, server)).collect()
     }
 }
 

@@ -178,3 +178,24 @@ impl Pool {
         Some((objects(one)?, objects(other)?))
     }
 }
+
+/// Where a Service or an Ingress can be reached from outside.
+pub(super) fn address(object: &Value, server: &str) -> Option<String> {
+    let load_balancer = object.pointer("/status/loadBalancer/ingress/0");
+    let host =
+        load_balancer.and_then(|first| first.get("hostname").or_else(|| first.get("ip"))).and_then(Value::as_str);
+    match (object["kind"].as_str()?, host) {
+        ("Ingress", _) => {
+            let named = object.pointer("/spec/rules/0/host").and_then(Value::as_str).or(host)?;
+            let scheme = if object.pointer("/spec/tls").is_some() { "https" } else { "http" };
+            Some(format!("{scheme}://{named}"))
+        }
+        ("Service", Some(host)) => Some(format!("http://{host}")),
+        ("Service", None) => {
+            let port = object.pointer("/spec/ports/0/nodePort")?.as_u64()?;
+            let node = server.split("://").nth(1)?.rsplit_once(':').map_or(server, |(host, _)| host);
+            Some(format!("http://{node}:{port}")).filter(|_| node == "127.0.0.1" || node == "localhost")
+        }
+        _ => None,
+    }
+}
