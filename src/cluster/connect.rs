@@ -136,6 +136,9 @@ fn configuration(access: &Access, options: &ConnectionOptions) -> Result<kube::C
     }
     let mut config = kube::Config::new(url.clone());
     config.default_retry = false;
+    // audit logs tell by it whose request it was
+    let agent = http::HeaderValue::from_static(concat!("shipway/", env!("CARGO_PKG_VERSION")));
+    config.headers.push((http::header::USER_AGENT, agent));
     config.connect_timeout = Some(CONNECT_TIME);
     config.tls_server_name.clone_from(&access.server.tls_server_name);
     config.disable_compression = access.server.disable_compression.unwrap_or(false);

@@ -22,7 +22,7 @@ mod survey;
 mod traffic;
 mod watch;
 
-pub(crate) use apply::Rehearsed;
+pub(crate) use apply::{Rehearsed, applied, is_untouched, owns_all};
 pub(crate) use connect::Cluster;
 pub(crate) use discovery::Served;
 pub(crate) use error::ClusterError;

@@ -7,7 +7,7 @@ use super::{
     failure::{Failure, interrupted},
 };
 use crate::{
-    cluster::{Cluster, ClusterError},
+    cluster::{Cluster, ClusterError, applied},
     model::{Applied, ApplyEvent, Change, Evidence, Live, ObjectChange, Problem, Rendered, Stage, Stop},
 };
 
@@ -20,6 +20,8 @@ pub(super) struct Step<'s> {
     pub(super) object: &'s Rendered,
     pub(super) live: &'s Live,
     pub(super) change: &'s ObjectChange,
+    /// True where shipway owns every field that it would send: only then may the record prove the object later.
+    pub(super) owned: bool,
 }
 
 enum Written {
@@ -67,7 +69,8 @@ async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &S
     if step.change.change == Change::Unchanged
         && let Some(body) = &step.live.body
     {
-        return Written::Done(Box::new(Applied::of(step.object, body)));
+        let recorded = if step.owned { applied(step.object, body) } else { Applied::of(step.object, body) };
+        return Written::Done(Box::new(recorded));
     }
     if context.stop.is_set() || refused.is_set() {
         return Written::NotStarted;

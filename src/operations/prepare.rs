@@ -4,7 +4,7 @@ use futures::future::try_join;
 
 use super::{Context, application::Application, apply::Step, failure::Failure, places};
 use crate::{
-    cluster::{Cluster, History, Rehearsed},
+    cluster::{Cluster, History, Rehearsed, is_untouched, owns_all},
     kinds,
     model::{
         Ancestry, ApplyEvent, Commit, Exit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Problem, Record,
@@ -23,6 +23,8 @@ pub(super) struct Prepared {
     pub(super) live: Vec<Live>,
     /// The same order; after them what is passed over.
     pub(super) changes: Vec<ObjectChange>,
+    /// In the order of `release.objects`: true where shipway owns every field that it would send.
+    owned: Vec<bool>,
     pub(super) history: History,
     pub(super) jobs: Vec<JobRun>,
     /// The commit that is deployed now and how ours stands to it, in words.
@@ -31,11 +33,13 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
-        self.release.objects.iter().zip(&self.live).zip(&self.changes).map(|((object, live), change)| Step {
-            object,
-            live,
-            change,
-        })
+        self.release
+            .objects
+            .iter()
+            .zip(&self.live)
+            .zip(&self.changes)
+            .zip(&self.owned)
+            .map(|(((object, live), change), owned)| Step { object, live, change, owned: *owned })
     }
 
     /// What is true while a rollout is under way, and stays true if the run is stopped in it.
@@ -123,10 +127,15 @@ pub(super) async fn prepare(
     }
     let live = cluster.survey(&release.objects).await?;
     foreign_owners(&target.app, &release.objects, &live)?;
-    let rehearsed = rehearse(context, application, cluster, &release.objects, &live).await?;
+    let rehearsed = rehearse_touched(context, application, cluster, (&release.objects, &live), &history).await?;
+    let owned = live.iter().zip(&rehearsed).map(|pair| match pair {
+        (Live { body: Some(live), .. }, Some(rehearsed)) => owns_all(live, rehearsed),
+        _ => false,
+    });
+    let owned = owned.collect();
     let mut changes = plan::changes(&release, &live, &rehearsed, jiff::Timestamp::now());
     changes.extend(skipped);
-    Ok(Prepared { release, live, changes, history, jobs, order })
+    Ok(Prepared { release, live, changes, owned, history, jobs, order })
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {
@@ -205,6 +214,35 @@ fn foreign_owners(app: &str, objects: &[Rendered], live: &[Live]) -> Result<(), 
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
+}
+
+/// Rehearses what the last record does not prove to be as it was written; what it proves stands for its own rehearsal.
+async fn rehearse_touched(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    (objects, live): (&[Rendered], &[Live]),
+    history: &History,
+) -> Result<Vec<Option<serde_json::Value>>, Failure> {
+    // a run that failed or was killed may have written what it could not record
+    let last = history.records.last().filter(|record| record.state == RecordState::Succeeded);
+    let is_proven = |object: &Rendered, live: &serde_json::Value| {
+        let recorded = last.and_then(|record| record.applied.iter().find(|applied| applied.id == object.id));
+        recorded.is_some_and(|recorded| is_untouched(recorded, object, live))
+    };
+    let mut bodies: Vec<Option<serde_json::Value>> = objects
+        .iter()
+        .zip(live)
+        .map(|(object, live)| live.body.clone().filter(|body| is_proven(object, body)))
+        .collect();
+    let touched: Vec<usize> = (0..bodies.len()).filter(|position| bodies[*position].is_none()).collect();
+    let objects: Vec<Rendered> = touched.iter().map(|position| objects[*position].clone()).collect();
+    let live: Vec<Live> = touched.iter().map(|position| live[*position].clone()).collect();
+    let rehearsed = rehearse(context, application, cluster, &objects, &live).await?;
+    for (position, body) in touched.into_iter().zip(rehearsed) {
+        bodies[position] = body;
+    }
+    Ok(bodies)
 }
 
 /// Every write as the server would do it. All refusals are told at once, with their places in the files.
