@@ -151,6 +151,30 @@ pub(super) struct Allowances {
     pub(super) allow_older: bool,
 }
 
+/// How far pruning goes.
+#[derive(Debug, Default, Args)]
+pub(super) struct Pruning {
+    /// with -f too, delete what is gone from the manifests
+    #[arg(long)]
+    prune: bool,
+
+    /// delete volumes, namespaces and definitions too
+    #[arg(long)]
+    prune_all: bool,
+
+    /// delete more than a few objects, and workloads of a guarded environment
+    #[arg(long)]
+    yes_prune: bool,
+}
+
+impl Pruning {
+    pub(super) fn lay_over(&self, flags: &mut Flags) {
+        flags.prune = self.prune;
+        flags.prune_all = self.prune_all;
+        flags.yes_prune = self.yes_prune;
+    }
+}
+
 impl Global {
     pub(super) fn flags(&self) -> Flags {
         Flags {
@@ -165,6 +189,9 @@ impl Global {
             yes: self.yes,
             allow_dirty: false,
             allow_older: false,
+            prune: false,
+            prune_all: false,
+            yes_prune: false,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::arguments::{Allowances, Manifests};
+use super::arguments::{Allowances, Manifests, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, deploy},
@@ -16,6 +16,9 @@ pub(super) struct Deploy {
 
     #[command(flatten)]
     pub(super) allowances: Allowances,
+
+    #[command(flatten)]
+    pub(super) pruning: Pruning,
 }
 
 impl Deploy {

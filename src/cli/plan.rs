@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::arguments::Manifests;
+use super::arguments::{Manifests, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, plan},
@@ -13,6 +13,9 @@ use crate::{
 pub(super) struct Plan {
     #[command(flatten)]
     manifests: Manifests,
+
+    #[command(flatten)]
+    pub(super) pruning: Pruning,
 
     /// exit 10 if there are changes
     #[arg(long)]

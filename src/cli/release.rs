@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::arguments::Allowances;
+use super::arguments::{Allowances, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, release},
@@ -17,6 +17,9 @@ pub(super) struct Release {
 
     #[command(flatten)]
     pub(super) allowances: Allowances,
+
+    #[command(flatten)]
+    pub(super) pruning: Pruning,
 }
 
 impl Release {

@@ -129,8 +129,15 @@ fn directory(global: &Global) -> Result<std::path::PathBuf> {
 fn flags(global: &Global, command: &Command) -> Flags {
     let mut flags = global.flags();
     match command {
-        Command::Deploy(deploy) => deploy.allowances.lay_over(&mut flags),
-        Command::Release(release) => release.allowances.lay_over(&mut flags),
+        Command::Deploy(deploy) => {
+            deploy.allowances.lay_over(&mut flags);
+            deploy.pruning.lay_over(&mut flags);
+        }
+        Command::Release(release) => {
+            release.allowances.lay_over(&mut flags);
+            release.pruning.lay_over(&mut flags);
+        }
+        Command::Plan(plan) => plan.pruning.lay_over(&mut flags),
         _ => {}
     }
     flags

@@ -232,6 +232,24 @@ impl Cluster {
         fields
     }
 
+    /// Deletes this very object in this very version, in the background; false where it is gone already.
+    ///
+    /// # Errors
+    /// It is another one by now, or was changed: the server's 409.
+    pub(crate) async fn delete_exactly(&self, live: &Live) -> Result<bool, ClusterError> {
+        let metadata = live.body.as_ref().map_or(&Value::Null, |body| &body["metadata"]);
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
+        });
+        let path = object_path(&live.resource, &live.id, &[]);
+        let mut call = Call::write(Method::DELETE, path, JSON, options.to_string()).about(&live.id);
+        call.repeatable = true;
+        Ok(self.ask_if_there(&call).await?.is_some())
+    }
+
     /// Deletes one object, in the background; true where it was there. With `uid` only that very one.
     pub(crate) async fn delete(
         &self,

@@ -103,6 +103,7 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::length("deploy.settle", &deploy.settle),
         Row::new("deploy.restarts", Some(deploy.restarts.clone())),
         Row::new("deploy.registry_check", Some(deploy.registry_check.clone())),
+        Row::new("deploy.prune", Some(deploy.prune.clone())),
         blue_green(settings),
     ]
 }

@@ -95,6 +95,8 @@ pub(super) struct DeployFile {
     pub restarts: Option<u32>,
     /// Ask the registry for the image before the cluster is touched. Default: true.
     pub registry_check: Option<bool>,
+    /// Delete what is gone from the manifests, once the new version is healthy. Default: true.
+    pub prune: Option<bool>,
 }
 
 /// A length of time: seconds, or a text such as `90s`, `10m`, `1h30m`.

@@ -71,6 +71,9 @@ pub(crate) fn resolve(
         yes: flags.yes,
         allow_dirty: flags.allow_dirty,
         allow_older: flags.allow_older,
+        prune: flags.prune,
+        prune_all: flags.prune_all,
+        yes_prune: flags.yes_prune,
     })
 }
 
@@ -311,6 +314,7 @@ fn deploy(
         registry_check: document
             .sourced("deploy.registry_check", written.registry_check)
             .unwrap_or_else(|| Sourced::new(true, Origin::Default)),
+        prune: document.sourced("deploy.prune", written.prune).unwrap_or_else(|| Sourced::new(true, Origin::Default)),
     })
 }
 

@@ -23,7 +23,6 @@ const NOT_YET: &[&str] = &[
     "environments.*.copy_secrets",
     "environments.*.contexts",
     "deploy.on_failure",
-    "deploy.prune",
     "deploy.history",
     "deploy.superseded",
 ];

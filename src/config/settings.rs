@@ -19,6 +19,12 @@ pub(crate) struct Flags {
     pub yes: bool,
     pub allow_dirty: bool,
     pub allow_older: bool,
+    /// Prune with `-f`, too.
+    pub prune: bool,
+    /// Prune volumes, namespaces and definitions.
+    pub prune_all: bool,
+    /// Prune much, and workloads of a guarded environment.
+    pub yes_prune: bool,
 }
 
 /// One image that is built.
@@ -71,6 +77,8 @@ pub(crate) struct DeploySettings {
     pub restarts: Sourced<u32>,
     /// False: the registry cannot be reached from here; deploy by tag.
     pub registry_check: Sourced<bool>,
+    /// Delete what is gone from the manifests.
+    pub prune: Sourced<bool>,
 }
 
 impl DeploySettings {
@@ -124,6 +132,12 @@ pub(crate) struct Settings {
     pub yes: bool,
     pub allow_dirty: bool,
     pub allow_older: bool,
+    /// Prune with `-f`, too.
+    pub prune: bool,
+    /// Prune volumes, namespaces and definitions.
+    pub prune_all: bool,
+    /// Prune much, and workloads of a guarded environment.
+    pub yes_prune: bool,
 }
 
 impl Settings {

@@ -23,6 +23,8 @@ pub(super) struct Application {
     pub(super) manifests: Manifests,
     /// At least one, unless the manifests come from another renderer.
     pub(super) images: Vec<ImageSettings>,
+    /// True where the manifests come from another renderer (`-f`).
+    pub(super) given: bool,
 }
 
 impl Application {
@@ -41,7 +43,7 @@ impl Application {
         let target = checkout.target()?;
         let manifests = read_manifests(context, &checkout, &target, files)?;
         let images = images(&checkout, &manifests, !files.is_empty())?;
-        Ok(Self { checkout, target, manifests, images })
+        Ok(Self { checkout, target, manifests, images, given: !files.is_empty() })
     }
 
     /// Writes what is decided into the outcome.

@@ -13,7 +13,7 @@ use super::{
     follow::{Witnesses, follow},
     observe,
     prepare::{self, Prepared},
-    record,
+    prune, record,
 };
 use crate::{
     cluster::Cluster,
@@ -100,7 +100,8 @@ impl Deploy<'_> {
         for change in prepared.changes.iter().filter(|change| change.change == Change::Skipped) {
             self.context.tell(ApplyEvent::Object { change: change.clone() });
         }
-        outcome.objects = prepared.changes.iter().map(object_outcome).collect();
+        let planned = prepared.changes.iter().filter(|change| change.change != Change::Pruned);
+        outcome.objects = planned.map(object_outcome).collect();
         let mut record = record::begin(self.application, self.cluster, &prepared).await?;
         let ended = self.write_and_follow(&prepared, &mut record, outcome).await.map_err(|mut failure| {
             account(&mut failure, &prepared.steps().collect::<Vec<_>>(), &record.applied);
@@ -138,7 +139,10 @@ impl Deploy<'_> {
         watched.extend(self.write(prepared, Stage::Workload, record).await?);
         self.context.tell(counted(prepared, started.elapsed().as_secs_f64()));
         self.follow(prepared, watched, record, outcome).await?;
-        self.hooks(prepared, Stage::After, record, outcome).await
+        self.hooks(prepared, Stage::After, record, outcome).await?;
+        let all = self.application.checkout.settings.prune_all;
+        outcome.objects.extend(prune::delete(self.context, self.cluster, (&prepared.gone, all), &record.applied).await);
+        Ok(())
     }
 
     async fn hooks(

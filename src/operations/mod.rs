@@ -17,6 +17,7 @@ mod observe;
 mod places;
 pub(crate) mod plan;
 mod prepare;
+mod prune;
 pub(crate) mod push;
 mod record;
 pub(crate) mod release;

@@ -2,7 +2,7 @@
 
 use futures::future::try_join;
 
-use super::{Context, application::Application, apply::Step, failure::Failure, places};
+use super::{Context, application::Application, apply::Step, failure::Failure, places, prune};
 use crate::{
     cluster::{Cluster, History, Rehearsed, is_untouched, owns_all},
     kinds,
@@ -29,6 +29,8 @@ pub(super) struct Prepared {
     pub(super) jobs: Vec<JobRun>,
     /// The commit that is deployed now and how ours stands to it, in words.
     pub(super) order: Option<String>,
+    /// What is deleted once all is healthy.
+    pub(super) gone: Vec<Live>,
 }
 
 impl Prepared {
@@ -135,7 +137,10 @@ pub(super) async fn prepare(
     let owned = owned.collect();
     let mut changes = plan::changes(&release, &live, &rehearsed, jiff::Timestamp::now());
     changes.extend(skipped);
-    Ok(Prepared { release, live, changes, owned, history, jobs, order })
+    let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
+    let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
+    changes.extend(gone.iter().map(prune::change));
+    Ok(Prepared { release, live, changes, owned, history, jobs, order, gone })
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {

@@ -6,6 +6,7 @@ mod diff;
 mod environment;
 mod error;
 mod owner;
+mod prune;
 mod slug;
 mod switch;
 mod tag;
@@ -14,6 +15,7 @@ mod target;
 pub(crate) use admit::{admit, order};
 pub(crate) use changes::changes;
 pub(crate) use error::PlanError;
+pub(crate) use prune::{PruneRules, protection, prune, where_to_look};
 pub(crate) use switch::{Decision, Readiness, Wish, switch};
 pub(crate) use target::{environments, notes, target};
 

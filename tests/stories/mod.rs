@@ -7,6 +7,7 @@ mod deploy;
 mod failures;
 mod interrupted;
 mod load;
+mod prune;
 mod registry;
 mod release;
 mod secrets;

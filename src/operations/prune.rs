@@ -1,0 +1,142 @@
+//! Deletes what was applied earlier and is gone from the manifests, after the new version is healthy.
+
+use std::collections::BTreeSet;
+
+use super::{Context, application::Application, failure::Failure, failure::interrupted};
+use crate::{
+    cluster::{Cluster, ClusterError, History},
+    model::{
+        Applied, ApplyEvent, Change, JobRun, Live, Note, ObjectChange, ObjectId, ObjectOutcome, Problem, RecordState,
+        Release, Selection, Traffic,
+    },
+    plan::{self, PruneRules},
+};
+
+/// What a deploy knows before it writes.
+pub(super) struct Known<'k> {
+    pub(super) release: &'k Release,
+    pub(super) live: &'k [Live],
+    pub(super) history: &'k History,
+    pub(super) jobs: &'k [JobRun],
+    pub(super) changes: &'k [ObjectChange],
+}
+
+/// What is to be deleted; tells what is kept, and why.
+pub(super) async fn decide(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    known: &Known<'_>,
+    traffic: Option<&Traffic>,
+) -> Result<Vec<Live>, Failure> {
+    let (settings, target) = (&application.checkout.settings, &application.target);
+    if !settings.deploy.prune.value || (application.given && !settings.prune) {
+        return Ok(Vec::new());
+    }
+    let skipped = known.changes.iter().filter(|change| change.change == Change::Skipped);
+    let mut kept: BTreeSet<ObjectId> = skipped.map(|change| change.object.clone()).collect();
+    if settings.blue_green.is_some() {
+        // what serves may use anything that was deployed with it: nothing of it goes before traffic does
+        let Some(serving) = serving(known.history, traffic) else { return Ok(Vec::new()) };
+        kept.extend(serving);
+    }
+    let records = &known.history.records;
+    let places = plan::where_to_look(&known.release.objects, records, known.jobs, &kept);
+    let labels = format!("shipway.dev/app={},shipway.dev/env={}", target.app, target.environment.value);
+    let mut found = Vec::new();
+    for (resource, namespace) in places {
+        let selection = Selection { resource, namespace, labels: Some(labels.clone()), fields: None };
+        match cluster.list(&selection).await {
+            Ok(objects) => found.extend(objects.into_iter().map(|body| live(&selection, body))),
+            // a kind whose definition is gone has no objects, and a login that may not look may not delete
+            Err(error) => context.tell(Note::attention(
+                "plan",
+                format!("{} are not looked through for what is gone: {error}", selection.resource.plural),
+            )),
+        }
+    }
+    let rules = PruneRules { all: settings.prune_all, agreed: settings.yes_prune, guarded: target.confirm };
+    let pruning = plan::prune((&known.release.objects, known.live), found, (records, known.jobs), &kept, rules);
+    for (id, why) in pruning.kept {
+        context.tell(Note::attention("plan", format!("{id} is gone from the manifests and kept: {why}")));
+    }
+    Ok(pruning.delete)
+}
+
+fn live(selection: &Selection, body: serde_json::Value) -> Live {
+    let text = |path: &str| body.pointer(path).and_then(serde_json::Value::as_str).map(str::to_owned);
+    let resource = selection.resource.clone();
+    let id = ObjectId {
+        group: resource.group.clone(),
+        kind: resource.kind.clone(),
+        namespace: text("/metadata/namespace"),
+        name: text("/metadata/name").unwrap_or_default(),
+    };
+    Live { id, resource, body: Some(body) }
+}
+
+/// The objects of the release that serves; none where it is not known.
+fn serving(history: &History, traffic: Option<&Traffic>) -> Option<Vec<ObjectId>> {
+    let color = traffic?.color.as_ref()?;
+    let mut newest_first = history.records.iter().rev();
+    let record =
+        newest_first.find(|record| record.state == RecordState::Succeeded && record.color.as_ref() == Some(color))?;
+    Some(record.applied.iter().map(|applied| applied.id.clone()).collect())
+}
+
+pub(super) fn change(live: &Live) -> ObjectChange {
+    ObjectChange { object: live.id.clone(), change: Change::Pruned, fields: Vec::new(), remark: None }
+}
+
+/// Deletes, one after the other; what cannot be deleted is told and stays: the new version runs all the same.
+pub(super) async fn delete(
+    context: &Context,
+    cluster: &Cluster,
+    (gone, all): (&[Live], bool),
+    applied: &[Applied],
+) -> Vec<ObjectOutcome> {
+    let mut pruned = Vec::new();
+    for live in gone {
+        let told = if context.stop.is_set() {
+            Err(interrupted("before it was deleted"))
+        } else {
+            delete_one(cluster, live, all, applied).await.map_err(Problem::from)
+        };
+        match told {
+            Ok(true) => {
+                context.tell(ApplyEvent::Object { change: change(live) });
+                let id = live.id.clone();
+                pruned.push(ObjectOutcome { id, change: Change::Pruned, verdict: "gone", why: None });
+            }
+            Ok(false) => {}
+            Err(problem) => {
+                context.tell(Note::attention("apply", format!("{} is not deleted: {}", live.id, problem.text)));
+            }
+        }
+    }
+    pruned
+}
+
+const TRIES: usize = 3;
+
+/// True where it was deleted. It is read again, for a controller writes its status all the time.
+async fn delete_one(cluster: &Cluster, planned: &Live, all: bool, applied: &[Applied]) -> Result<bool, ClusterError> {
+    let uid = |live: &Live| live.body.as_ref().map(|body| body["metadata"]["uid"].clone());
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let Some(body) = cluster.get(&planned.resource, &planned.id).await? else { return Ok(false) };
+        let is_new = applied.iter().any(|applied| body["metadata"]["uid"] == applied.uid.as_str());
+        if is_new || plan::protection(&planned.id, &body, all).is_some() {
+            return Ok(false);
+        }
+        let live = Live { body: Some(body), ..planned.clone() };
+        if uid(&live) != uid(planned) {
+            return Ok(false);
+        }
+        match cluster.delete_exactly(&live).await {
+            Err(ClusterError::Stale { .. }) if tries < TRIES => {}
+            done => return done,
+        }
+    }
+}
