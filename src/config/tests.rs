@@ -7,7 +7,7 @@ fn text(content: &str) -> SourceText {
 
 fn facts() -> Facts {
     Facts {
-        root: "/work/some_app".into(),
+        root: "/srv/some_app".into(),
         commit: Commit { sha: "fc59806301".repeat(4), subject: "Fix".into(), author: "a".into(), time: 0 },
         checkout: "fc59806301".repeat(4),
         branch: Some("master".into()),

@@ -26,7 +26,7 @@ fn resolved(case: &Case<'_>) -> (Settings, Facts) {
     let sha = "fc59806301".repeat(4);
     let git = |(branch, from): (&str, &str)| Sourced::new(branch.to_owned(), Origin::Git(from.to_owned()));
     let facts = Facts {
-        root: "/work/demo".into(),
+        root: "/srv/demo".into(),
         commit: Commit { sha: sha.clone(), subject: String::new(), author: String::new(), time: 0 },
         checkout: sha,
         branch: case.branch.map(str::to_owned),
