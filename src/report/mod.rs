@@ -104,7 +104,11 @@ pub(crate) fn emergency(text: &str, redactor: &Redactor) {
     use std::io::Write as _;
 
     let lead = if live::drawn() { "\n" } else { "" };
-    let shown: Vec<String> = redactor.clean(text).lines().map(crate::model::printable).collect();
     // when stderr is gone there is nobody to tell
-    let _ = writeln!(std::io::stderr(), "{lead}{}", shown.join("\n"));
+    let _ = writeln!(std::io::stderr(), "{lead}{}", last_text(text, redactor));
+}
+
+/// Without secrets, and without what could steer a terminal.
+fn last_text(text: &str, redactor: &Redactor) -> String {
+    redactor.clean(text).lines().map(crate::model::printable).collect::<Vec<_>>().join("\n")
 }

@@ -208,6 +208,12 @@ fn settings_are_one_object() {
 }
 
 #[test]
+fn a_last_text_is_cleaned() {
+    let text = super::last_text("error[bug]: bad login hunter2-hunter2 \u{1b}[2J\n  hint: report it", &redactor());
+    assert_eq!(text, "error[bug]: bad login *** \\u{1b}[2J\n  hint: report it");
+}
+
+#[test]
 fn secrets_appear_in_no_form() {
     for text in [plain(80, Weight::Detail, samples::notes()), live(80, samples::notes()), json(samples::notes())] {
         assert!(text.contains("***"), "{text}");
