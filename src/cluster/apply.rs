@@ -238,29 +238,23 @@ impl Cluster {
     /// It is another one by now, or was changed: the server's 409.
     pub(crate) async fn delete_exactly(&self, live: &Live) -> Result<bool, ClusterError> {
         let metadata = live.body.as_ref().map_or(&Value::Null, |body| &body["metadata"]);
+        let exactly = json!({"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]});
+        self.delete_if(&live.resource, &live.id, exactly).await
+    }
+
+    /// Deletes one object, in the background; true where it was there.
+    pub(super) async fn delete(&self, resource: &Resource, id: &ObjectId) -> Result<bool, ClusterError> {
+        self.delete_if(resource, id, json!({})).await
+    }
+
+    /// `preconditions` as in `DeleteOptions`: none where it is empty.
+    async fn delete_if(&self, resource: &Resource, id: &ObjectId, preconditions: Value) -> Result<bool, ClusterError> {
         let options = json!({
             "apiVersion": "v1",
             "kind": "DeleteOptions",
             "propagationPolicy": "Background",
-            "preconditions": {"uid": metadata["uid"], "resourceVersion": metadata["resourceVersion"]},
+            "preconditions": preconditions,
         });
-        let path = object_path(&live.resource, &live.id, &[]);
-        let mut call = Call::write(Method::DELETE, path, JSON, options.to_string()).about(&live.id);
-        call.repeatable = true;
-        Ok(self.ask_if_there(&call).await?.is_some())
-    }
-
-    /// Deletes one object, in the background; true where it was there. With `uid` only that very one.
-    pub(crate) async fn delete(
-        &self,
-        resource: &Resource,
-        id: &ObjectId,
-        uid: Option<&str>,
-    ) -> Result<bool, ClusterError> {
-        let mut options = json!({"apiVersion": "v1", "kind": "DeleteOptions", "propagationPolicy": "Background"});
-        if let Some(uid) = uid {
-            options["preconditions"] = json!({ "uid": uid });
-        }
         let mut call = Call::write(Method::DELETE, object_path(resource, id, &[]), JSON, options.to_string()).about(id);
         call.repeatable = true;
         Ok(self.ask_if_there(&call).await?.is_some())

@@ -81,7 +81,7 @@ impl Cluster {
         let precious = history.last_succeeded().map(|record| record.revision);
         let surplus = history.records.len().saturating_sub(keep);
         for record in history.records.iter().take(surplus).filter(|record| Some(record.revision) != precious) {
-            self.delete(&secrets(), &record_id(namespace, record), None).await?;
+            self.delete(&secrets(), &record_id(namespace, record)).await?;
         }
         Ok(())
     }
