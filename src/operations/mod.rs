@@ -1,7 +1,8 @@
 //! The verbs: the only place where rooms meet.
 //!
 //! A file a verb; what several share stands beside them: `context` (what every verb is given), `outcome` (how a verb
-//! ends), `checkout` (facts and settings), `application` (manifests and images), `follow` (a rollout to its end).
+//! ends), `checkout` (facts and settings), `application` (manifests and images), `prepare` (what is asked before the
+//! first write), `delivery` (the one way to the cluster), `follow` (a rollout to its end).
 
 mod application;
 mod apply;
@@ -9,6 +10,7 @@ pub(crate) mod build;
 mod checkout;
 mod consent;
 mod context;
+mod delivery;
 pub(crate) mod deploy;
 mod evidence;
 mod failure;

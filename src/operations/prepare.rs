@@ -109,6 +109,17 @@ pub(super) async fn missing_namespace(
     }
 }
 
+/// A release before the cluster was asked about its objects: rendered from manifests, or out of a record.
+pub(super) struct Draft {
+    pub(super) release: Release,
+    pub(super) jobs: Vec<JobRun>,
+    /// What of the manifests is no part of it.
+    pub(super) skipped: Vec<ObjectChange>,
+    pub(super) history: History,
+    pub(super) traffic: Option<Traffic>,
+    pub(super) order: Option<String>,
+}
+
 /// Reads what is there, renders the release for it, and rehearses every write at the server.
 pub(super) async fn prepare(
     context: &Context,
@@ -116,7 +127,6 @@ pub(super) async fn prepare(
     cluster: &Cluster,
     images: Vec<Image>,
 ) -> Result<Prepared, Failure> {
-    let target = &application.target;
     let (history, traffic) = try_join(history(application, cluster), application.traffic(cluster)).await?;
     let (order, notes) = admit(application, history.last_succeeded())?;
     for note in notes {
@@ -127,8 +137,19 @@ pub(super) async fn prepare(
     for note in notes {
         context.tell(note);
     }
+    survey(context, application, cluster, Draft { release, jobs, skipped, history, traffic, order }).await
+}
+
+/// Asks what the cluster has of a release, and rehearses what of it would be written. Every release passes here.
+pub(super) async fn survey(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    draft: Draft,
+) -> Result<Prepared, Failure> {
+    let Draft { release, jobs, skipped, history, traffic, order } = draft;
     let live = cluster.survey(&release.objects).await?;
-    foreign_owners(&target.app, &release.objects, &live)?;
+    foreign_owners(&release.target.app, &release.objects, &live)?;
     let rehearsed = rehearse_touched(context, application, cluster, (&release.objects, &live), &history).await?;
     let owned = live.iter().zip(&rehearsed).map(|pair| match pair {
         (Live { body: Some(live), .. }, Some(rehearsed)) => owns_all(live, rehearsed),

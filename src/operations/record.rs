@@ -60,12 +60,8 @@ pub(super) fn holder(target: &Target) -> String {
 }
 
 /// Writes the record before the first object, so that a killed run leaves its trace.
-pub(super) async fn begin(
-    application: &Application,
-    cluster: &Cluster,
-    prepared: &Prepared,
-) -> Result<Record, Failure> {
-    let target = &application.target;
+pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<Record, Failure> {
+    let target = &prepared.release.target;
     let record = Record {
         revision: prepared.history.next,
         app: target.app.clone(),

@@ -1,0 +1,199 @@
+//! A prepared release goes to the cluster: stage by stage, followed until it holds, then pruned and recorded. Every verb
+//! that writes a release comes this way.
+
+use tokio::time::Instant;
+
+use super::{
+    Context,
+    application::Application,
+    apply::{Step, account, apply_stage},
+    failure::{Failure, interrupted},
+    follow::{Witnesses, follow},
+    prepare::Prepared,
+    prune, record,
+};
+use crate::{
+    cluster::Cluster,
+    model::{
+        ApplyEvent, Change, Note, ObjectOutcome, Outcome, Record, RecordState, RolloutEvent, SourceEvent, Stage,
+        Verdict, Watched,
+    },
+    registry::Registry,
+    rollout::{Conclusion, Proof, Rollout},
+};
+
+/// Records kept beside the one that a deploy writes.
+const KEPT_BEFORE: usize = 9;
+
+/// A run that holds the lock of an app and environment.
+pub(super) struct Delivery<'d> {
+    pub(super) context: &'d Context,
+    pub(super) application: &'d Application,
+    pub(super) cluster: &'d Cluster,
+    pub(super) registry: &'d Registry,
+}
+
+impl Delivery<'_> {
+    /// Brings a release to the cluster, and ends when it is proven there. What is known at each moment stands in the
+    /// outcome, whatever the end.
+    ///
+    /// # Errors
+    /// What the server refused or the rollout died of; the record of it is written, and the Jobs for it have run.
+    pub(super) async fn carry_out(&self, prepared: &Prepared, outcome: &mut Outcome) -> Result<(), Failure> {
+        if let Some(order) = &prepared.order {
+            self.context.tell(SourceEvent::Order { order: order.clone() });
+        }
+        for change in prepared.changes.iter().filter(|change| change.change == Change::Skipped) {
+            self.context.tell(ApplyEvent::Object { change: change.clone() });
+        }
+        let planned = prepared.changes.iter().filter(|change| change.change != Change::Pruned);
+        outcome.objects = planned.map(object_outcome).collect();
+        let mut record = record::begin(self.cluster, prepared).await?;
+        let ended = self.write_and_follow(prepared, &mut record, outcome).await.map_err(|mut failure| {
+            account(&mut failure, &prepared.steps().collect::<Vec<_>>(), &record.applied);
+            failure
+        });
+        record.state = if ended.is_ok() { RecordState::Succeeded } else { RecordState::Failed };
+        let namespace = &prepared.release.target.namespace.value;
+        let recorded = self.cluster.save_record(namespace, &record).await;
+        if ended.is_err() && !self.context.stop.is_set() {
+            self.after_failure(prepared, &mut record, outcome).await;
+        }
+        ended?;
+        recorded?;
+        // it is done: what is only kept too long does not fail it
+        if let Err(error) = self.cluster.trim_history(namespace, &prepared.history, KEPT_BEFORE).await {
+            self.context.tell(Note::attention("record", format!("old records stay: {error}")));
+        }
+        Ok(())
+    }
+
+    /// Stage by stage; hooks before the workloads are waited for, everything else at the end.
+    async fn write_and_follow(
+        &self,
+        prepared: &Prepared,
+        record: &mut Record,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let started = Instant::now();
+        let mut watched = Vec::new();
+        for stage in [Stage::Foundation, Stage::Rights, Stage::Configuration, Stage::Service] {
+            watched.extend(self.write(prepared, stage, record).await?);
+        }
+        self.hooks(prepared, Stage::Before, record, outcome).await?;
+        watched.extend(self.write(prepared, Stage::Workload, record).await?);
+        self.context.tell(counted(prepared, started.elapsed().as_secs_f64()));
+        self.follow(prepared, watched, record, outcome).await?;
+        self.hooks(prepared, Stage::After, record, outcome).await?;
+        let all = self.application.checkout.settings.prune_all;
+        outcome.objects.extend(prune::delete(self.context, self.cluster, (&prepared.gone, all), &record.applied).await);
+        Ok(())
+    }
+
+    async fn hooks(
+        &self,
+        prepared: &Prepared,
+        stage: Stage,
+        record: &mut Record,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let watched = self.write(prepared, stage, record).await?;
+        if watched.is_empty() {
+            return Ok(());
+        }
+        self.follow(prepared, watched, record, outcome).await
+    }
+
+    /// Jobs that are to run after a failure; what they end with changes nothing about it.
+    async fn after_failure(&self, prepared: &Prepared, record: &mut Record, outcome: &mut Outcome) {
+        let truth = outcome.truth.take();
+        if let Err(Failure(problems)) = self.hooks(prepared, Stage::OnFailure, record, outcome).await {
+            for problem in problems {
+                self.context.tell(RolloutEvent::Warning { problem });
+            }
+        }
+        outcome.truth = truth;
+    }
+
+    /// Writes the objects of a stage; answers what is to be watched.
+    async fn write(&self, prepared: &Prepared, stage: Stage, record: &mut Record) -> Result<Vec<Watched>, Failure> {
+        if self.context.stop.is_set() {
+            return Err(interrupted("before all objects were written").into());
+        }
+        let steps: Vec<Step<'_>> = prepared.steps().filter(|step| step.object.stage == stage).collect();
+        let before = record.applied.len();
+        apply_stage(self.context, self.cluster, &steps, &mut record.applied).await?;
+        let written = steps.iter().zip(&record.applied[before..]);
+        // the lock is held in the Namespace, so it is there; watching it takes a right over the whole cluster
+        let watched = written.filter(|(step, _)| step.object.id.kind != "Namespace").map(|(step, applied)| Watched {
+            applied: applied.clone(),
+            body: step.object.body(),
+            changed: step.change.change != Change::Unchanged,
+            images: prepared.release.images.clone(),
+        });
+        Ok(watched.collect())
+    }
+
+    async fn follow(
+        &self,
+        prepared: &Prepared,
+        watched: Vec<Watched>,
+        record: &mut Record,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let rules = self.application.checkout.settings.deploy.rules();
+        let app = &prepared.release.target.app;
+        let rollout = Rollout::new(app, watched, rules, jiff::Timestamp::now());
+        let witnesses = Witnesses { cluster: self.cluster, registry: self.registry };
+        outcome.truth = Some(prepared.what_is_unproven());
+        let conclusion = follow(self.context, &witnesses, rollout).await?;
+        outcome.truth = None;
+        self.take_in(&conclusion, outcome);
+        record::note_jobs(record, &conclusion);
+        if conclusion.problems.is_empty() {
+            return Ok(());
+        }
+        outcome.truth = prepared.what_serves(&conclusion);
+        Err(Failure(conclusion.problems))
+    }
+
+    /// Writes the verdicts into the outcome and tells the proof.
+    fn take_in(&self, conclusion: &Conclusion, outcome: &mut Outcome) {
+        for (id, verdict, _) in &conclusion.states {
+            if let Some(object) = outcome.objects.iter_mut().find(|object| object.id == *id) {
+                object.verdict = verdict.word();
+                object.why = verdict.problem().cloned();
+            }
+        }
+        for Proof { image, proven, pods } in &conclusion.proof {
+            if conclusion.problems.is_empty() {
+                let image = image.reference.clone();
+                self.context.tell(RolloutEvent::Proof { image, proven: *proven, pods: *pods });
+            }
+            if let Some(entry) = outcome.images.iter_mut().find(|entry| entry.digest == image.reference.digest) {
+                entry.pods += proven;
+            }
+        }
+    }
+}
+
+fn object_outcome(change: &crate::model::ObjectChange) -> ObjectOutcome {
+    let verdict = Verdict::Assumed { why: String::new() };
+    let word = match change.change {
+        Change::Skipped => verdict.word(),
+        // everything else is written into it
+        _ if change.object.kind == "Namespace" => Verdict::Ready.word(),
+        _ => "waiting",
+    };
+    ObjectOutcome { id: change.object.clone(), change: change.change, verdict: word, why: None }
+}
+
+fn counted(prepared: &Prepared, seconds: f64) -> ApplyEvent {
+    let count = |change| prepared.changes.iter().filter(|c| c.change == change).count();
+    ApplyEvent::Done {
+        created: count(Change::Created),
+        changed: count(Change::Changed),
+        unchanged: count(Change::Unchanged),
+        seconds,
+    }
+}
