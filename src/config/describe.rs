@@ -104,6 +104,7 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::new("deploy.restarts", Some(deploy.restarts.clone())),
         Row::new("deploy.registry_check", Some(deploy.registry_check.clone())),
         Row::new("deploy.prune", Some(deploy.prune.clone())),
+        Row::length("deploy.lock_expiry", &deploy.lock_expiry),
         blue_green(settings),
     ]
 }

@@ -17,6 +17,8 @@ use super::{
 
 const DEFAULT_TAG: &str = "{branch}-{sha8}";
 const DEFAULT_MANIFESTS: &str = "kubernetes";
+/// Seconds.
+const LOCK_EXPIRY: f64 = 30.0;
 pub(super) const PRODUCTION: &str = "production";
 
 /// The commit that is asked for, to be handed to `source::read`.
@@ -315,7 +317,24 @@ fn deploy(
             .sourced("deploy.registry_check", written.registry_check)
             .unwrap_or_else(|| Sourced::new(true, Origin::Default)),
         prune: document.sourced("deploy.prune", written.prune).unwrap_or_else(|| Sourced::new(true, Origin::Default)),
+        lock_expiry: lock_expiry(variables)?,
     })
+}
+
+/// Only a variable: it is for those who test or watch the lock, not for a project.
+fn lock_expiry(variables: &Variables) -> Result<Sourced<f64>, ConfigError> {
+    let Some(asked) = variables.sourced("SHIPWAY_LOCK_EXPIRY") else {
+        return Ok(Sourced::new(LOCK_EXPIRY, Origin::Default));
+    };
+    match seconds(&Length::Text(asked.value.clone())) {
+        // a Lease counts whole seconds
+        Some(seconds) if seconds >= 1.0 && seconds.fract() == 0.0 => Ok(Sourced::new(seconds, asked.origin)),
+        _ => Err(ConfigError::Given {
+            origin: asked.origin.to_string(),
+            value: asked.value,
+            wrong: "which is no length in whole seconds: write it as in `30s`".into(),
+        }),
+    }
 }
 
 fn asked_length(asked: Sourced<String>) -> Result<Sourced<f64>, ConfigError> {

@@ -79,6 +79,8 @@ pub(crate) struct DeploySettings {
     pub registry_check: Sourced<bool>,
     /// Delete what is gone from the manifests.
     pub prune: Sourced<bool>,
+    /// Unrenewed for so long, the lock of a killed run is free again. Whole seconds, at least 1.
+    pub lock_expiry: Sourced<f64>,
 }
 
 impl DeploySettings {

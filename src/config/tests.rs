@@ -162,6 +162,11 @@ fn what_was_typed_is_checked_too() {
     let flags = Flags { timeout: Some("soon".into()), ..Flags::default() };
     let error = resolve(None, &flags, &Variables::default(), Some(&facts())).unwrap_err();
     assert!(error.to_string().starts_with("flag --timeout is `soon`, which is no length of time"), "{error}");
+    for (expiry, seconds) in [("2", Some(2.0)), ("1m", Some(60.0)), ("0", None), ("1.5", None), ("soon", None)] {
+        let variables: Variables = [("SHIPWAY_LOCK_EXPIRY", expiry)].into_iter().collect();
+        let told = resolve(None, &Flags::default(), &variables, Some(&facts()));
+        assert_eq!(told.ok().map(|settings| settings.deploy.lock_expiry.value), seconds, "{expiry}");
+    }
     let flags = Flags { namespace: Some("A b".into()), ..Flags::default() };
     assert!(resolve(None, &flags, &Variables::default(), Some(&facts())).is_err());
     assert!(matches!(resolve(None, &Flags::default(), &Variables::default(), None), Err(ConfigError::NoApp)));

@@ -9,23 +9,20 @@ use crate::{
     rollout::Conclusion,
 };
 
-/// Unrenewed for so long, the lock of a killed run is free again.
-const LEASE_EXPIRY: Duration = Duration::from_secs(30);
-
 /// Takes the lock of the app and environment, waiting for another holder at most as long as a rollout may stand still.
 pub(super) async fn take_lease(
     context: &Context,
     application: &Application,
     cluster: &Cluster,
 ) -> Result<Lease, Failure> {
-    let target = &application.target;
+    let (target, settings) = (&application.target, &application.checkout.settings.deploy);
     let request = LeaseRequest {
         namespace: target.namespace.value.clone(),
         app: target.app.clone(),
         environment: target.environment.value.clone(),
         holder: holder(target),
-        wait: Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value),
-        expiry: LEASE_EXPIRY,
+        wait: Duration::from_secs_f64(settings.timeout.value),
+        expiry: Duration::from_secs_f64(settings.lock_expiry.value),
     };
     Ok(cluster.take_lease(&request, &context.stop).await?)
 }
