@@ -151,6 +151,20 @@ pub(super) struct Allowances {
     pub(super) allow_older: bool,
 }
 
+/// Which hooks run.
+#[derive(Debug, Default, Args)]
+pub(super) struct Hooks {
+    /// run hooks again that have succeeded with the same image and text
+    #[arg(long)]
+    rerun_hooks: bool,
+}
+
+impl Hooks {
+    pub(super) fn lay_over(&self, flags: &mut Flags) {
+        flags.rerun_hooks = self.rerun_hooks;
+    }
+}
+
 /// How far pruning goes.
 #[derive(Debug, Default, Args)]
 pub(super) struct Pruning {
@@ -192,6 +206,7 @@ impl Global {
             prune: false,
             prune_all: false,
             yes_prune: false,
+            rerun_hooks: false,
         }
     }
 

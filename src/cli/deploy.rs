@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::arguments::{Allowances, Manifests, Pruning};
+use super::arguments::{Allowances, Hooks, Manifests, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, deploy},
@@ -19,6 +19,9 @@ pub(super) struct Deploy {
 
     #[command(flatten)]
     pub(super) pruning: Pruning,
+
+    #[command(flatten)]
+    pub(super) hooks: Hooks,
 }
 
 impl Deploy {

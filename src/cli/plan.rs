@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::arguments::{Manifests, Pruning};
+use super::arguments::{Hooks, Manifests, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, plan},
@@ -16,6 +16,9 @@ pub(super) struct Plan {
 
     #[command(flatten)]
     pub(super) pruning: Pruning,
+
+    #[command(flatten)]
+    pub(super) hooks: Hooks,
 
     /// exit 10 if there are changes
     #[arg(long)]

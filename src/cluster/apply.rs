@@ -242,6 +242,14 @@ impl Cluster {
         self.delete_if(&live.resource, &live.id, exactly).await
     }
 
+    /// Deletes this very object, in whatever version, in the background; false where it is gone already.
+    ///
+    /// # Errors
+    /// Another one has its name by now: the server's 409.
+    pub(crate) async fn delete_applied(&self, applied: &Applied) -> Result<bool, ClusterError> {
+        self.delete_if(&applied.resource, &applied.id, json!({"uid": applied.uid})).await
+    }
+
     /// Deletes one object, in the background; true where it was there.
     pub(super) async fn delete(&self, resource: &Resource, id: &ObjectId) -> Result<bool, ClusterError> {
         self.delete_if(resource, id, json!({})).await
@@ -366,6 +374,7 @@ mod tests {
             id: id(),
             resource: super::super::request::built_in("apps", "v1", "Deployment", "deployments"),
             stage: crate::model::Stage::Workload,
+            hook: crate::model::HookRules::default(),
             hash: "a".to_owned(),
             json: String::new(),
             from: Vec::new(),

@@ -76,6 +76,7 @@ pub(crate) fn resolve(
         prune: flags.prune,
         prune_all: flags.prune_all,
         yes_prune: flags.yes_prune,
+        rerun_hooks: flags.rerun_hooks,
     })
 }
 

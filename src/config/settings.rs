@@ -25,6 +25,7 @@ pub(crate) struct Flags {
     pub prune_all: bool,
     /// Prune much, and workloads of a guarded environment.
     pub yes_prune: bool,
+    pub rerun_hooks: bool,
 }
 
 /// One image that is built.
@@ -140,6 +141,8 @@ pub(crate) struct Settings {
     pub prune_all: bool,
     /// Prune much, and workloads of a guarded environment.
     pub yes_prune: bool,
+    /// Run hooks again that have succeeded.
+    pub rerun_hooks: bool,
 }
 
 impl Settings {

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::model::{Reference, Resource, Stage};
 
 pub(crate) use observation::{Baseline, Judgement, Observation};
-pub(crate) use pod::{advance, awaiting, endings, is_alive, is_ready, proves, reason};
+pub(crate) use pod::{advance, awaiting, begun, endings, is_alive, is_ready, proves, reason};
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
 

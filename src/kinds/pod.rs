@@ -110,6 +110,14 @@ pub(super) fn image_of(pod: &Value, container: &str) -> Option<String> {
     Some(image.parse::<Reference>().map_or_else(|_| image.to_owned(), |reference| reference.short()))
 }
 
+/// The containers that have begun to write their log, each with the number of its run.
+pub(crate) fn begun(pod: &Value) -> impl Iterator<Item = (&str, i64)> {
+    let has_begun =
+        |status: &&Value| ["running", "terminated"].iter().any(|state| read::at(status, &["state", state]).is_some());
+    let begun = statuses(pod).map(|(status, _)| status).filter(has_begun);
+    begun.map(|status| (read::text(status, &["name"]), read::number(status, &["restartCount"]).unwrap_or(0)))
+}
+
 /// The statuses of all containers; true for an init container that has to end.
 fn statuses(pod: &Value) -> impl Iterator<Item = (&Value, bool)> {
     let sidecar = |name: &str| {

@@ -117,6 +117,9 @@ pub enum RolloutEvent {
     /// Nothing changed for a while: what is awaited.
     #[serde(rename = "rollout.waiting")]
     Waiting { object: ObjectId, progress: Progress, seconds: f64 },
+    /// What a hook's container wrote.
+    #[serde(rename = "rollout.log")]
+    Log { object: ObjectId, pod: String, container: String, lines: Vec<String> },
     /// A finding that is not (yet) a failure.
     #[serde(rename = "rollout.warning")]
     Warning { problem: Problem },

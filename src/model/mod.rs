@@ -29,7 +29,7 @@ pub use event::{
 };
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
 pub use manifests::{Allow, Layers};
-pub use object::{FieldPath, Object, ObjectId, PathStep, Rendered, Resource, Stage};
+pub use object::{FieldPath, HookRules, Object, ObjectId, PathStep, Rendered, Resource, Stage};
 pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};
 pub use place::{DocumentRef, Place, SourceText};
 pub use problem::{Evidence, Exit, Explain, Problem, joined_causes};
@@ -37,7 +37,7 @@ pub use release::{
     Applied, Change, FieldChange, Hook, HookPhase, JobRun, Live, ObjectChange, Plan, Record, RecordState, Release,
     Target, Traffic,
 };
-pub use rollout::{Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
+pub use rollout::{LogSource, Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
 pub use secret::{Login, Masked, Redactor};
 pub use setting::{Origin, Sourced, Variables};
 pub use status::{EnvironmentStatus, Health, PodStatus, Status, TrafficStatus, WorkloadStatus};

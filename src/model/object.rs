@@ -155,12 +155,25 @@ pub enum Stage {
     OnFailure,
 }
 
+/// How a hook runs within its phase.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookRules {
+    /// Hooks of a lower wave have ended before those of a higher one begin.
+    pub wave: i32,
+    /// It is deleted once it has succeeded.
+    pub delete_succeeded: bool,
+    /// It is deleted once it has failed.
+    pub delete_failed: bool,
+}
+
 /// The resting form of an object: `json` is the text, the PATCH body and the hashed bytes at once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Rendered {
     pub id: ObjectId,
     pub resource: Resource,
     pub stage: Stage,
+    #[serde(default)]
+    pub hook: HookRules,
     /// SHA-256 of `json`, in hex.
     pub hash: String,
     pub json: String,

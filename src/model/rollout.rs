@@ -125,7 +125,18 @@ pub struct Watched {
     pub body: Value,
     /// True where this deploy changed it: false is an object that only has to be ready.
     pub changed: bool,
+    /// True where what its containers write is shown as they run.
+    pub shows_log: bool,
     pub images: Vec<Image>,
+}
+
+/// One run of a container whose log has begun.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LogSource {
+    /// What the pod runs for: the Job.
+    pub object: ObjectId,
+    pub pod: ObjectId,
+    pub container: String,
 }
 
 /// What a judge wants to know and cannot see.

@@ -9,14 +9,15 @@ use super::{
     apply::{Step, account, apply_stage},
     failure::{Failure, interrupted},
     follow::{Witnesses, follow},
+    hooks::is_hook,
     prepare::Prepared,
     prune, record,
 };
 use crate::{
     cluster::Cluster,
     model::{
-        ApplyEvent, Change, Note, ObjectOutcome, Outcome, Record, RecordState, RolloutEvent, SourceEvent, Stage,
-        Verdict, Watched,
+        ApplyEvent, Change, Note, ObjectOutcome, Outcome, Record, RecordState, Rendered, RolloutEvent, SourceEvent,
+        Stage, Verdict, Watched,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
@@ -78,30 +79,17 @@ impl Delivery<'_> {
         let started = Instant::now();
         let mut watched = Vec::new();
         for stage in [Stage::Foundation, Stage::Rights, Stage::Configuration, Stage::Service] {
-            watched.extend(self.write(prepared, stage, record).await?);
+            watched.extend(self.write(prepared, &|object| object.stage == stage, record).await?);
         }
         self.hooks(prepared, Stage::Before, record, outcome).await?;
-        watched.extend(self.write(prepared, Stage::Workload, record).await?);
+        let is_workload = |object: &Rendered| object.stage == Stage::Workload;
+        watched.extend(self.write(prepared, &is_workload, record).await?);
         self.context.tell(counted(prepared, started.elapsed().as_secs_f64()));
         self.follow(prepared, watched, record, outcome).await?;
         self.hooks(prepared, Stage::After, record, outcome).await?;
         let all = self.application.checkout.settings.prune_all;
         outcome.objects.extend(prune::delete(self.context, self.cluster, (&prepared.gone, all), &record.applied).await);
         Ok(())
-    }
-
-    async fn hooks(
-        &self,
-        prepared: &Prepared,
-        stage: Stage,
-        record: &mut Record,
-        outcome: &mut Outcome,
-    ) -> Result<(), Failure> {
-        let watched = self.write(prepared, stage, record).await?;
-        if watched.is_empty() {
-            return Ok(());
-        }
-        self.follow(prepared, watched, record, outcome).await
     }
 
     /// Jobs that are to run after a failure; what they end with changes nothing about it.
@@ -115,12 +103,17 @@ impl Delivery<'_> {
         outcome.truth = truth;
     }
 
-    /// Writes the objects of a stage; answers what is to be watched.
-    async fn write(&self, prepared: &Prepared, stage: Stage, record: &mut Record) -> Result<Vec<Watched>, Failure> {
+    /// Writes the objects that `is_due`; answers what is to be watched.
+    pub(super) async fn write(
+        &self,
+        prepared: &Prepared,
+        is_due: &dyn Fn(&Rendered) -> bool,
+        record: &mut Record,
+    ) -> Result<Vec<Watched>, Failure> {
         if self.context.stop.is_set() {
             return Err(interrupted("before all objects were written").into());
         }
-        let steps: Vec<Step<'_>> = prepared.steps().filter(|step| step.object.stage == stage).collect();
+        let steps: Vec<Step<'_>> = prepared.steps().filter(|step| is_due(step.object)).collect();
         let before = record.applied.len();
         apply_stage(self.context, self.cluster, &steps, &mut record.applied).await?;
         let written = steps.iter().zip(&record.applied[before..]);
@@ -129,12 +122,13 @@ impl Delivery<'_> {
             applied: applied.clone(),
             body: step.object.body(),
             changed: step.change.change != Change::Unchanged,
+            shows_log: is_hook(step.object.stage),
             images: prepared.release.images.clone(),
         });
         Ok(watched.collect())
     }
 
-    async fn follow(
+    pub(super) async fn follow(
         &self,
         prepared: &Prepared,
         watched: Vec<Watched>,

@@ -9,6 +9,7 @@ use tokio::time::{Duration, Instant, sleep_until};
 use super::{
     Context, evidence,
     failure::{Failure, interrupted},
+    hook_logs::{self, HookLogs},
 };
 use crate::{
     cluster::Cluster,
@@ -37,20 +38,30 @@ pub(super) async fn follow(
 ) -> Result<Conclusion, Failure> {
     let mut seen = pin!(witnesses.cluster.watch(rollout.selections(), &context.stop));
     let mut asked: FuturesUnordered<LocalBoxFuture<'_, (Question, Reply)>> = FuturesUnordered::new();
+    let mut logs = HookLogs::default();
     let mut wake = Instant::now();
     loop {
         let input = tokio::select! {
             biased;
             () = context.stop.wait() => return Err(stopped().into()),
             Some((question, reply)) = asked.next(), if !asked.is_empty() => Input::Replied(question, reply),
+            told = logs.next() => {
+                hook_logs::tell(context, told);
+                continue;
+            }
             Some(seen) = seen.next() => Input::Seen(seen?),
             () = sleep_until(wake) => Input::Tick,
         };
         wake = Instant::now() + LONGEST_SLEEP;
-        for effect in rollout.step(Timestamp::now(), input) {
+        let effects = rollout.step(Timestamp::now(), input);
+        if effects.iter().any(|effect| matches!(effect, Effect::Settled(_))) {
+            logs.drain(context).await;
+        }
+        for effect in effects {
             match effect {
                 Effect::Say(event) => context.tell(event),
                 Effect::Ask(question) => asked.push(evidence::answer(witnesses, question).boxed_local()),
+                Effect::ShowLog(source) => logs.add(witnesses.cluster, source),
                 Effect::WakeAt(at) => wake = wake.min(instant_of(at)),
                 Effect::Settled(conclusion) => return Ok(*conclusion),
             }

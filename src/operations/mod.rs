@@ -15,6 +15,8 @@ pub(crate) mod deploy;
 mod evidence;
 mod failure;
 mod follow;
+mod hook_logs;
+mod hooks;
 mod observe;
 mod places;
 pub(crate) mod plan;

@@ -200,7 +200,8 @@ fn release(
         live_selector: traffic.map(|traffic| &traffic.selector),
         allow: &settings.allow,
         revision: history.map(|history| history.next),
-        runs: &history.map(earlier_runs).unwrap_or_default(),
+        runs: &history.map(|history| earlier_runs(history, settings.rerun_hooks)).unwrap_or_default(),
+        is_first: history.is_none_or(|history| history.last_succeeded().is_none()),
     };
     Ok(render::release(&application.target, &application.manifests, &rendering)?)
 }
@@ -218,9 +219,9 @@ fn is_release_of(application: &Application, images: &[Image], history: &History,
 }
 
 /// Jobs that need not be made anew: those that completed, and those of a run that was killed before it knew. One that
-/// failed is run again.
-fn earlier_runs(history: &History) -> Vec<JobRun> {
-    let counts = |record: &Record, run: &JobRun| run.done || record.state == RecordState::Running;
+/// failed is run again, and with `--rerun-hooks` one that completed as well.
+fn earlier_runs(history: &History, rerun: bool) -> Vec<JobRun> {
+    let counts = |record: &Record, run: &JobRun| record.state == RecordState::Running || (run.done && !rerun);
     let newest_first = history.records.iter().rev();
     newest_first.flat_map(|record| record.jobs.iter().filter(|run| counts(record, run)).cloned()).collect()
 }

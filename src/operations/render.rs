@@ -43,6 +43,7 @@ async fn rendered(context: &Context, application: &Application, secrets: bool) -
         allow: &settings.allow,
         revision: None,
         runs: &[],
+        is_first: false,
     };
     let prepared = render::release(&application.target, &application.manifests, &rendering)?;
     let is_confidential = |id: &ObjectId| kinds::find(&id.group, &id.kind).is_some_and(|kind| kind.confidential);

@@ -53,8 +53,8 @@ pub(crate) enum RenderError {
     ClusterScoped { object: Box<ObjectId>, entry: String, target: String, place: Option<Box<Place>> },
     #[error("{object} carries the label of another app: shipway.dev/app={app}")]
     OtherApp { object: Box<ObjectId>, app: String, place: Option<Box<Place>> },
-    #[error("`shipway.dev/phase: {value}` is not known")]
-    Phase { object: Box<ObjectId>, value: String, place: Option<Box<Place>> },
+    #[error("`{annotation}` is not known")]
+    Hook { object: Box<ObjectId>, annotation: String, known: &'static str, place: Option<Box<Place>> },
 
     #[error("no manifest is of the colour {color}: no pod template has the label `{label}: {color}`")]
     NoColor { label: String, color: String },
@@ -118,7 +118,7 @@ impl Explain for RenderError {
                 format!("write in shipway.yaml `allow: {{cluster_scoped: [{entry}]}}`")
             }
             Self::OtherApp { .. } => "leave the label out: shipway writes it".into(),
-            Self::Phase { .. } => "write before, after or on-failure".into(),
+            Self::Hook { known, .. } => format!("write {known}"),
             Self::NoColor { label, color } => {
                 format!(
                     "write `{label}: {color}` in spec.template.metadata.labels of that colour's Deployment, and name its folder under `manifests`"
@@ -146,7 +146,7 @@ impl Explain for RenderError {
             | Self::OtherNamespace { object, .. }
             | Self::ClusterScoped { object, .. }
             | Self::OtherApp { object, .. }
-            | Self::Phase { object, .. }
+            | Self::Hook { object, .. }
             | Self::NoColorInSelector { object, .. }
             | Self::ColorPlaceholder { object, .. } => Some((**object).clone()),
             _ => None,
@@ -171,7 +171,7 @@ impl Explain for RenderError {
             | Self::OtherNamespace { place, .. }
             | Self::ClusterScoped { place, .. }
             | Self::OtherApp { place, .. }
-            | Self::Phase { place, .. }
+            | Self::Hook { place, .. }
             | Self::NoColorInSelector { place, .. }
             | Self::ColorPlaceholder { place, .. } => place.as_deref().cloned(),
             Self::NoAppImage { .. }

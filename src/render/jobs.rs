@@ -19,7 +19,8 @@ pub(super) fn renamed(rendered: Rendered, name: &str) -> Rendered {
     }
     let mut id = rendered.id;
     name.clone_into(&mut id.name);
-    at_rest(Object { id, resource: rendered.resource, body, from: rendered.from }, rendered.stage)
+    let object = Object { id, resource: rendered.resource, body, from: rendered.from };
+    Rendered { hook: rendered.hook, ..at_rest(object, rendered.stage) }
 }
 
 #[cfg(test)]

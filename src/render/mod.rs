@@ -4,6 +4,7 @@ mod check;
 mod color;
 mod configuration;
 mod error;
+mod hooks;
 mod images;
 mod jobs;
 mod merge;

@@ -8,15 +8,15 @@ use super::{
     Manifests, RenderError,
     color::{self, Colors},
     configuration::{Configuration, encode_string_data, is_configuration, sha256_hex},
-    images, jobs,
+    hooks, images, jobs,
     scope::{self, Scope},
     template,
 };
 use crate::{
     kinds,
     model::{
-        Allow, BlueGreen, Change, DocumentRef, FieldPath, Image, JobRun, Note, Object, ObjectChange, ObjectId,
-        PathStep, Release, Rendered, Repository, Stage, Target,
+        Allow, BlueGreen, Change, DocumentRef, FieldPath, HookRules, Image, JobRun, Note, Object, ObjectChange,
+        ObjectId, PathStep, Release, Rendered, Repository, Stage, Target,
     },
     yaml,
 };
@@ -36,6 +36,8 @@ pub(crate) struct Rendering<'r> {
     pub revision: Option<u64>,
     /// The Jobs of earlier releases, the newest first.
     pub runs: &'r [JobRun],
+    /// True where no release has succeeded yet: Helm's hooks tell an installation from an upgrade.
+    pub is_first: bool,
 }
 
 /// A release, and what of the manifests is not part of it.
@@ -50,7 +52,6 @@ pub(crate) struct Prepared {
 
 const APP_LABEL: &str = "shipway.dev/app";
 const ENVIRONMENT_LABEL: &str = "shipway.dev/env";
-const PHASE: &str = "shipway.dev/phase";
 const CONFIGURATION_ANNOTATION: &str = "shipway.dev/config";
 const LARGEST_OBJECT: usize = 3 * 1024 * 1024;
 /// To find the place of a fault costs reading its file again.
@@ -145,11 +146,18 @@ impl<'r> Work<'r> {
         } else {
             color::refuse_placeholder(&object, self.manifests)?;
         }
+        let (stage, hook) = match self.part(&object)? {
+            hooks::Part::Usual => (stage_of_kind(&object), HookRules::default()),
+            hooks::Part::Hook(stage, rules) => (stage, rules),
+            hooks::Part::PassedOver(remark) => {
+                self.skip(object.id, remark);
+                return Ok(());
+            }
+        };
         self.refuse_twin(&object)?;
         self.stamp(&mut object)?;
         encode_string_data(&mut object);
-        let stage = self.stage(&object)?;
-        let rendered = at_rest(object, stage);
+        let rendered = Rendered { hook, ..at_rest(object, stage) };
         let Some(rendered) = self.name_run(rendered) else { return Ok(()) };
         if rendered.json.len() > LARGEST_OBJECT {
             let place = self.manifests.boxed_place(&rendered.from, &FieldPath::default());
@@ -217,21 +225,13 @@ impl<'r> Work<'r> {
         Some(jobs::renamed(rendered, &run.name))
     }
 
-    fn stage(&self, object: &Object) -> Result<Stage, RenderError> {
-        let metadata = FieldPath::default().key("metadata");
-        let phase = ["labels", "annotations"].map(|map| metadata.key(map).key(PHASE));
-        let phase = phase.iter().find_map(|path| Some((path, path.find(&object.body)?.as_str()?)));
-        match phase.filter(|_| is_job(&object.id)) {
-            None => Ok(stage_of_kind(object)),
-            Some((_, "before")) => Ok(Stage::Before),
-            Some((_, "after")) => Ok(Stage::After),
-            Some((_, "on-failure")) => Ok(Stage::OnFailure),
-            Some((path, value)) => Err(RenderError::Phase {
-                object: object.id.clone().into(),
-                value: value.to_owned(),
-                place: self.manifests.boxed_place(&object.from, path),
-            }),
-        }
+    fn part(&self, object: &Object) -> Result<hooks::Part, RenderError> {
+        hooks::part(object, self.rendering.is_first).map_err(|unknown| RenderError::Hook {
+            object: object.id.clone().into(),
+            annotation: format!("{}: {}", unknown.key, unknown.value),
+            known: unknown.known,
+            place: self.manifests.boxed_place(&object.from, &unknown.path),
+        })
     }
 
     fn finish(mut self) -> Result<Prepared, Vec<RenderError>> {
@@ -251,8 +251,8 @@ impl<'r> Work<'r> {
         if !self.errors.is_empty() {
             return Err(self.errors);
         }
-        // stable: within a stage the order of the files
-        self.objects.sort_by_key(|object| object.stage);
+        // stable: within a wave of a stage the order of the files
+        self.objects.sort_by_key(|object| (object.stage, object.hook.wave));
         let release = Release {
             target: self.target.clone(),
             images: self.rendering.images.to_vec(),
@@ -307,7 +307,8 @@ fn stage_of_kind(object: &Object) -> Stage {
 pub(super) fn at_rest(mut object: Object, stage: Stage) -> Rendered {
     object.body.sort_all_objects();
     let json = object.body.to_string();
-    Rendered { id: object.id, resource: object.resource, stage, hash: sha256_hex(&json), json, from: object.from }
+    let (hash, hook) = (sha256_hex(&json), HookRules::default());
+    Rendered { id: object.id, resource: object.resource, stage, hook, hash, json, from: object.from }
 }
 
 /// The manifests that would be applied, in their order, as `kubectl apply -f -` reads them. Without `secrets` the values
@@ -415,6 +416,7 @@ spec:
             allow: ALLOW,
             revision: None,
             runs: &[],
+            is_first: true,
         }
     }
 
@@ -546,6 +548,35 @@ spec:
         let texts = [job("z", "after"), WEB.to_owned(), job("a", "before"), job("m", "on-failure"), SERVICE.to_owned()];
         let prepared = prepared(&texts.each_ref().map(String::as_str));
         assert_eq!(names(&prepared), ["service/demo", "job/a", "deployment/demo", "job/z", "job/m"]);
+    }
+
+    #[test]
+    fn helm_hooks_are_of_an_installation_or_an_upgrade_and_run_by_weight() {
+        let hook = |kind: &str, name: &str, moment: &str, weight: i32| {
+            let version = if kind == "Job" { "batch/v1" } else { "v1" };
+            format!(
+                "apiVersion: {version}\nkind: {kind}\nmetadata:\n  name: {name}\n  annotations: {{helm.sh/hook: '{moment}', \
+                 helm.sh/hook-weight: '{weight}'}}\n"
+            )
+        };
+        let texts = [
+            hook("Job", "migrate", "pre-install,pre-upgrade", 5),
+            hook("ConfigMap", "scripts", "pre-install,pre-upgrade", -5),
+            hook("Secret", "once", "pre-install", 0),
+            hook("Pod", "check", "test", 0),
+            WEB.to_owned(),
+        ];
+        let (manifests, images) = (manifests(&texts.each_ref().map(String::as_str)), [image()]);
+        let made = |is_first| {
+            let rendering = Rendering { is_first, ..rendering(&images) };
+            let prepared = release(&target(), &manifests, &rendering).unwrap();
+            let skipped: Vec<String> = prepared.skipped.iter().map(|skipped| skipped.object.to_string()).collect();
+            (names(&prepared), skipped)
+        };
+        let first = ["configmap/scripts", "secret/once", "job/migrate", "deployment/demo"].map(str::to_owned).to_vec();
+        assert_eq!(made(true), (first, vec!["pod/check".to_owned()]));
+        let later = ["configmap/scripts", "job/migrate", "deployment/demo"].map(str::to_owned).to_vec();
+        assert_eq!(made(false), (later, vec!["secret/once".to_owned(), "pod/check".to_owned()]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod conclusion;
 mod event_time;
+mod logs;
 mod reducer;
 mod saved;
 mod selections;
@@ -59,7 +60,7 @@ mod tests {
             at: Some(START.into()),
         };
         let body = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "demo"}, "spec": spec});
-        Watched { applied, body, changed: true, images: vec![image()] }
+        Watched { applied, body, changed: true, shows_log: kind == "Job", images: vec![image()] }
     }
 
     fn deployment(name: &str, replicas: usize) -> Watched {
@@ -124,6 +125,8 @@ mod tests {
         rollout: Rollout,
         now: Timestamp,
         asked: Vec<Question>,
+        /// Whose log is shown.
+        shown: Vec<String>,
         said: Vec<RolloutEvent>,
         end: Option<Conclusion>,
         wake: Option<Timestamp>,
@@ -136,6 +139,7 @@ mod tests {
                 rollout: Rollout::new("demo", watched, RULES, now),
                 now,
                 asked: Vec::new(),
+                shown: Vec::new(),
                 said: Vec::new(),
                 end: None,
                 wake: None,
@@ -154,6 +158,7 @@ mod tests {
                 match effect {
                     Effect::Say(event) => self.said.push(event),
                     Effect::Ask(question) => self.asked.push(question),
+                    Effect::ShowLog(of) => self.shown.push(format!("{} {}", of.pod.name, of.container)),
                     Effect::WakeAt(moment) => {
                         assert!(moment > self.now, "wakes in the past");
                         self.wake = Some(moment);
@@ -514,6 +519,22 @@ mod tests {
         assert_eq!(code, "job-failed");
         assert_eq!(text, "job/migrate failed: BackoffLimitExceeded: container `web` exits with code 5");
         assert!(story.end().problems[0].evidence.iter().any(|evidence| evidence.lines == ["cannot migrate"]));
+    }
+
+    #[test]
+    fn each_run_of_a_jobs_container_is_shown_once_it_has_begun() {
+        let (web, (watched, live_job)) = (deployment("web", 1), job(json!([])));
+        let pod_of = |state, restarts| pod("migrate-1", "migrate", state, restarts);
+        let mut story = Story::of(vec![web.clone(), watched], &[live(&web, [1, 1, 1, 1]), live_job]);
+        story.see(pod("web-1", "web", running(), 0));
+        story.see(pod_of(starting(), 0));
+        assert!(story.shown.is_empty(), "{:?}", story.shown);
+        story.see(pod_of(running(), 0));
+        story.see(pod_of(running(), 0));
+        assert_eq!(story.shown, ["migrate-1 web"]);
+        story.see(pod_of(backing_off(), 1));
+        story.see(pod_of(running(), 1));
+        assert_eq!(story.shown, ["migrate-1 web"; 2]);
     }
 
     #[test]

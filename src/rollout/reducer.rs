@@ -6,13 +6,16 @@ use jiff::Timestamp;
 
 use super::{
     conclusion::{Conclusion, Proof, TimeUp, problems, proof},
+    logs::Logs,
     selections::selections,
     track::{Surroundings, Track, later, seconds_between},
     view::View,
 };
 use crate::{
     kinds,
-    model::{Evidence, Exit, Problem, Question, Reply, RolloutEvent, Rules, Seen, Selection, Verdict, Watched},
+    model::{
+        Evidence, Exit, LogSource, Problem, Question, Reply, RolloutEvent, Rules, Seen, Selection, Verdict, Watched,
+    },
 };
 
 /// Seconds between reminders of what is awaited.
@@ -41,6 +44,8 @@ pub(crate) enum Input {
 pub(crate) enum Effect {
     Say(RolloutEvent),
     Ask(Question),
+    /// Show what this container writes, until it ends.
+    ShowLog(LogSource),
     /// Send a tick then, unless another input comes first: each step says it anew.
     WakeAt(Timestamp),
     /// The end: nothing follows.
@@ -74,6 +79,7 @@ pub(crate) struct Rollout {
     by_uid: HashMap<String, usize>,
     replies: HashMap<Question, Reply>,
     asked: HashMap<Question, Timestamp>,
+    logs: Logs,
     phase: Phase,
     started: Timestamp,
     progressed: Timestamp,
@@ -96,6 +102,7 @@ impl Rollout {
             plain,
             replies: HashMap::new(),
             asked: HashMap::new(),
+            logs: Logs::default(),
             phase: Phase::Watching,
             started: now,
             progressed: now,
@@ -114,7 +121,8 @@ impl Rollout {
             return Vec::new();
         }
         self.absorb(input);
-        let mut effects = Vec::new();
+        let begun = self.logs.begun(&self.tracks, &self.view);
+        let mut effects: Vec<Effect> = begun.into_iter().map(Effect::ShowLog).collect();
         if self.view.is_complete() {
             self.judge(now, &mut effects);
         }

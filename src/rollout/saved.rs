@@ -59,7 +59,7 @@ fn as_applied(object: &Value) -> Watched {
         ours: None,
         at: None,
     };
-    Watched { applied, body: object.clone(), changed: false, images: Vec::new() }
+    Watched { applied, body: object.clone(), changed: false, shows_log: false, images: Vec::new() }
 }
 
 fn status(watched: &Watched, all: &[Watched], view: &View, replies: &HashMap<Question, Reply>) -> WorkloadStatus {

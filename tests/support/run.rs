@@ -5,6 +5,7 @@ use std::{
     io::Read,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{Arc, Mutex},
     thread::JoinHandle,
     time::{Duration, Instant},
 };
@@ -76,11 +77,26 @@ pub struct Running {
     started: Instant,
     stdout: JoinHandle<String>,
     stderr: JoinHandle<String>,
+    story: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Running {
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Waits until its story has this text; panics where it ends without.
+    pub fn until_says(&self, text: &str) {
+        while !self.said().contains(text) {
+            let ended = self.stderr.is_finished();
+            assert!(!ended || self.said().contains(text), "ended without {text:?}:\n{}", self.said());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Its story up to now.
+    fn said(&self) -> String {
+        String::from_utf8_lossy(&self.story.lock().expect("a reader that does not panic")).into_owned()
     }
 
     /// Waits for the end; kills and panics after [`LONGEST`].
@@ -101,12 +117,15 @@ impl Running {
     }
 }
 
-fn reader(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
+/// Reads to the end; what was read is in `kept` at each moment.
+fn reader(mut from: impl Read + Send + 'static, kept: Arc<Mutex<Vec<u8>>>) -> JoinHandle<String> {
     std::thread::spawn(move || {
-        let mut bytes = Vec::new();
+        let mut piece = [0; 4096];
         // a killed child ends the stream: what was read until then is what there is
-        let _ = from.read_to_end(&mut bytes);
-        String::from_utf8_lossy(&bytes).into_owned()
+        while let Ok(read @ 1..) = from.read(&mut piece) {
+            kept.lock().expect("nobody panics with it").extend_from_slice(&piece[..read]);
+        }
+        String::from_utf8_lossy(&kept.lock().expect("nobody panics with it")).into_owned()
     })
 }
 
@@ -120,9 +139,11 @@ pub fn start(folder: &Path, variables: &[(String, String)], arguments: &[&str], 
     if let Some(mut stdin) = child.stdin.take() {
         std::io::Write::write_all(&mut stdin, input.as_bytes()).expect("shipway reads its input");
     }
+    let story = Arc::default();
     Running {
-        stdout: reader(child.stdout.take().expect("a pipe")),
-        stderr: reader(child.stderr.take().expect("a pipe")),
+        stdout: reader(child.stdout.take().expect("a pipe"), Arc::default()),
+        stderr: reader(child.stderr.take().expect("a pipe"), Arc::clone(&story)),
+        story,
         arguments: arguments.join(" "),
         started: Instant::now(),
         child,

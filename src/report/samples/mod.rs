@@ -318,6 +318,15 @@ pub(super) fn notes() -> (Vec<Stamped>, Outcome) {
             ),
         ),
         stamped(0.3, RolloutEvent::Warning { problem: crash_loop() }),
+        stamped(
+            0.4,
+            RolloutEvent::Log {
+                object: object("Job", "migrate-7"),
+                pod: "migrate-7-x2k4p".into(),
+                container: "migrate".into(),
+                lines: vec!["adding the column `colour`".into(), "\u{1b}[2Jdone".into()],
+            },
+        ),
     ];
     (events, Outcome { seconds: 3.0, ..Outcome::new(Exit::Interrupted) })
 }

@@ -20,6 +20,10 @@ pub(super) fn said(event: &RolloutEvent) -> Vec<Said> {
             let text = Line::new().strong(object.to_string()).join(waiting(progress));
             vec![Said::new("waiting", Sign::Pending, text.dim(format!(" ({})", counts::whole(*seconds))))]
         }
+        RolloutEvent::Log { object, lines, .. } => {
+            let line = |line: &String| Line::new().dim(format!("{object} | ")).plain(line.as_str());
+            lines.iter().map(|text| Said::new("log", Sign::None, line(text))).collect()
+        }
         RolloutEvent::Warning { problem } => {
             vec![Said::new(STEP, Sign::Attention, problem::warning(problem)).attention()]
         }
@@ -119,7 +123,7 @@ impl Rollout {
             // what is awaited is on the screen already
             RolloutEvent::Waiting { .. } => {}
             RolloutEvent::Settling { seconds } => self.settling = Some((at, *seconds)),
-            RolloutEvent::Warning { .. } | RolloutEvent::Proof { .. } => return false,
+            RolloutEvent::Log { .. } | RolloutEvent::Warning { .. } | RolloutEvent::Proof { .. } => return false,
         }
         self.last = at;
         true
@@ -228,7 +232,7 @@ impl Part for Rollout {
     fn overtaken(&mut self, by: Option<&Event>) {
         let goes_on = match by {
             Some(Event::Note(_)) => true,
-            Some(Event::Rollout(event)) => matches!(**event, RolloutEvent::Warning { .. }),
+            Some(Event::Rollout(event)) => matches!(**event, RolloutEvent::Warning { .. } | RolloutEvent::Log { .. }),
             _ => false,
         };
         self.finished |= !goes_on && self.all_hold();

@@ -1,0 +1,60 @@
+//! Hooks of a phase: wave after wave, each waited for, and deleted where their annotations say so.
+
+use std::collections::BTreeSet;
+
+use super::{delivery::Delivery, failure::Failure, prepare::Prepared};
+use crate::model::{Applied, Note, Outcome, Record, Rendered, Stage};
+
+impl Delivery<'_> {
+    /// # Errors
+    /// A hook failed: those of later waves are not begun.
+    pub(super) async fn hooks(
+        &self,
+        prepared: &Prepared,
+        stage: Stage,
+        record: &mut Record,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
+        let of_stage = prepared.release.objects.iter().filter(|object| object.stage == stage);
+        let waves: BTreeSet<i32> = of_stage.map(|object| object.hook.wave).collect();
+        let mut ended = Ok(());
+        let mut failed = None;
+        for wave in waves {
+            let is_of = |object: &Rendered| object.stage == stage && object.hook.wave == wave;
+            ended = match self.write(prepared, &is_of, record).await {
+                Ok(watched) => self.follow(prepared, watched, record, outcome).await,
+                Err(failure) => Err(failure),
+            };
+            if ended.is_err() {
+                failed = Some(wave);
+                break;
+            }
+        }
+        self.clean_up(prepared, stage, failed, &record.applied).await;
+        ended
+    }
+
+    /// Only once a whole phase has ended: a later hook may use what an earlier one brought.
+    async fn clean_up(&self, prepared: &Prepared, stage: Stage, failed: Option<i32>, applied: &[Applied]) {
+        let is_over = |object: &&Rendered| {
+            object.stage == stage
+                && match failed {
+                    Some(wave) if object.hook.wave == wave => object.hook.delete_failed,
+                    Some(wave) if object.hook.wave > wave => false,
+                    _ => object.hook.delete_succeeded,
+                }
+        };
+        for object in prepared.release.objects.iter().filter(is_over) {
+            let Some(applied) = applied.iter().find(|applied| applied.id == object.id) else { continue };
+            // another deploy's run of it is cleaned up by its own name; what stays is no reason to fail
+            if let Err(error) = self.cluster.delete_applied(applied).await {
+                self.context.tell(Note::attention("apply", format!("{} is not deleted: {error}", object.id)));
+            }
+        }
+    }
+}
+
+/// True for what runs at a moment of its own.
+pub(super) fn is_hook(stage: Stage) -> bool {
+    matches!(stage, Stage::Before | Stage::After | Stage::OnFailure)
+}

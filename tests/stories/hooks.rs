@@ -1,0 +1,84 @@
+//! Jobs and other objects that run at a moment of the deploy.
+
+use serde_json::Value;
+
+use crate::support::{Project, Run};
+
+/// A Job that runs a script, with these annotations.
+fn job(project: &Project, name: &str, annotations: &str, script: &str) -> String {
+    format!(
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {name}\n  annotations: {{{annotations}}}\nspec:\n  backoffLimit: \
+         0\n  template:\n    spec:\n      restartPolicy: Never\n      terminationGracePeriodSeconds: 1\n      containers:\n        - \
+         name: job\n          image: {}\n          command: [/bin/sh, -c, '{script}']\n          envFrom:\n            - \
+         configMapRef: {{name: words, optional: true}}\n",
+        project.image()
+    )
+}
+
+/// The position of the first event that `is` finds.
+fn position(run: &Run, is: impl Fn(&Value) -> bool) -> usize {
+    run.events().iter().position(is).unwrap_or_else(|| panic!("no such event\n{}", run.transcript()))
+}
+
+fn wrote(line: &'static str) -> impl Fn(&Value) -> bool {
+    move |event| {
+        let mut lines = event["lines"].as_array().into_iter().flatten();
+        event["event"] == "rollout.log" && lines.any(|found| found == line)
+    }
+}
+
+#[test]
+fn the_log_of_a_hook_is_shown_while_it_runs() {
+    let project = Project::pushed("hooklog");
+    // the second line comes once somebody has answered: the test itself, when it has seen the first
+    let script = "echo first; until [ -e /www/go ]; do sleep 0.1; done; echo second";
+    project.write("kubernetes/job.yaml", &job(&project, "migrate", "shipway.dev/phase: before", script));
+    let running = project.start(&["deploy"]);
+    running.until_says("job/migrate-1 | first");
+    let namespace = project.namespace("qa");
+    project.bench.kubectl(&["-n", &namespace, "exec", "job/migrate-1", "--", "/bin/touch", "/www/go"]);
+    let run = running.wait().expect(0);
+    run.says("job/migrate-1 | second");
+}
+
+#[test]
+fn helm_hooks_run_by_weight_and_go_when_they_have_succeeded() {
+    let project = Project::pushed("helmhook");
+    let hook = |weight: &str| {
+        format!(
+            "helm.sh/hook: 'pre-install,pre-upgrade', helm.sh/hook-weight: '{weight}', helm.sh/hook-delete-policy: hook-succeeded"
+        )
+    };
+    project.write("kubernetes/a-job.yaml", &job(&project, "migrate", &hook("5"), "echo $WORD"));
+    project.write(
+        "kubernetes/words.yaml",
+        &format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: words\n  annotations: {{{}}}\ndata:\n  WORD: tables-made\n",
+            hook("-5")
+        ),
+    );
+    project.write("kubernetes/test.yaml", &job(&project, "check", "helm.sh/hook: test", "exit 9"));
+    let run = project.run(&["deploy", "--output", "json"]).expect(0);
+    let configured = position(&run, |event| event["change"]["object"]["name"] == "words");
+    let written = position(&run, wrote("tables-made"));
+    let rolled = position(&run, |event| event["object"]["name"] == "web" && event["event"] == "rollout.changed");
+    assert!(configured < written && written < rolled, "{}", run.transcript());
+    let namespace = project.namespace("qa");
+    let left = project.bench.kubectl(&["-n", &namespace, "get", "jobs,configmaps", "-o", "name"]);
+    assert!(!left.contains("migrate") && !left.contains("words") && !left.contains("check"), "{left}");
+    // what has succeeded with the same image and text is not run again, unless asked for
+    project.run(&["deploy", "-v"]).expect(0).never_says("tables-made").says("has run already, as migrate-1");
+    project.run(&["deploy", "--rerun-hooks"]).expect(0).says("job/migrate-3 | tables-made");
+}
+
+#[test]
+fn a_failed_argo_hook_goes_once_its_end_is_told() {
+    let project = Project::pushed("argohook");
+    let annotations = "argocd.argoproj.io/hook: PreSync, argocd.argoproj.io/hook-delete-policy: HookFailed";
+    project.write("kubernetes/job.yaml", &job(&project, "migrate", annotations, "echo no-database; exit 4"));
+    let run = project.run(&["deploy"]).expect(6);
+    run.says("no-database").says("job/migrate-1").says("exits with code 4");
+    let namespace = project.namespace("qa");
+    let left = project.bench.kubectl(&["-n", &namespace, "get", "jobs,deployments", "-o", "name"]);
+    assert!(left.trim().is_empty(), "{left}");
+}
