@@ -5,6 +5,7 @@ mod build;
 mod connection;
 mod deploy;
 mod failures;
+mod faults;
 mod hooks;
 mod interrupted;
 mod load;

@@ -3,7 +3,11 @@
 mod bench;
 pub mod demo;
 mod project;
+#[expect(dead_code, reason = "not every fault has its story yet")]
+pub mod proxy;
+mod proxy_tls;
 mod run;
+pub mod small;
 
 pub use bench::{Bench, image_labels};
 pub use project::{Project, git, manifests};

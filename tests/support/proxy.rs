@@ -1,0 +1,432 @@
+//! A proxy between shipway and the real API server: it counts requests and does to them what a story asks for.
+//!
+//! It ends TLS with a certificate of its own and talks to the server with the bench's login, so a run needs none: what
+//! login it sends is there for rules to look at.
+
+use std::{
+    error::Error,
+    future::pending,
+    net::SocketAddr,
+    process::Command,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
+use hyper::{
+    Method, Request, Response,
+    body::{Frame, Incoming},
+    client::conn::http1::SendRequest,
+    header,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{oneshot, watch},
+};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::{Bench, Project, Run, proxy_tls as tls};
+
+type Failure = Box<dyn Error + Send + Sync>;
+type Body = UnsyncBoxBody<Bytes, Failure>;
+
+/// A request that came by.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub at: Instant,
+    pub method: Method,
+    /// With the query.
+    pub path: String,
+    /// The bearer token it was sent with.
+    pub token: Option<String>,
+    pub body: Bytes,
+    /// Requests under way when it came, itself included, watches left out.
+    pub in_flight: usize,
+}
+
+impl Seen {
+    pub fn is_watch(&self) -> bool {
+        self.path.contains("watch=true")
+    }
+
+    /// Neither a look nor a rehearsal.
+    pub fn is_write(&self) -> bool {
+        self.method != Method::GET && !self.path.contains("dryRun=All")
+    }
+}
+
+/// What becomes of a request.
+#[derive(Clone, Debug)]
+pub enum Fault {
+    /// The server never sees it.
+    Instead(Then),
+    /// The server has done it.
+    After(Then),
+}
+
+/// What the client gets to see.
+#[derive(Clone, Debug)]
+pub enum Then {
+    Answer(Answer),
+    /// `kill -9` of the run, which gets no answer.
+    Kill,
+    /// The connection is reset.
+    Reset,
+    /// So many bytes of the server's answer, then a reset.
+    Cut(usize),
+    /// Nothing, for ever.
+    Silence,
+}
+
+/// An answer of the proxy's own.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    pub status: u16,
+    pub retry_after: Option<u64>,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn status(status: u16) -> Self {
+        Self { status, ..Self::default() }
+    }
+
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    pub fn body(self, body: impl Into<String>) -> Self {
+        Self { body: body.into(), ..self }
+    }
+
+    fn response(&self) -> Response<Body> {
+        let mut response = Response::builder().status(self.status);
+        if let Some(seconds) = self.retry_after {
+            response = response.header(header::RETRY_AFTER, seconds);
+        }
+        response.body(full(Bytes::from(self.body.clone()))).expect("a response")
+    }
+}
+
+/// Which requests, and what becomes of them. The first rule that fits decides; a request that none fits passes.
+pub struct Rule {
+    fits: Box<dyn Fn(&Seen) -> bool + Send>,
+    skip: usize,
+    times: usize,
+    fault: Fault,
+}
+
+impl Rule {
+    pub fn when(fits: impl Fn(&Seen) -> bool + Send + 'static, fault: Fault) -> Self {
+        Self { fits: Box::new(fits), skip: 0, times: usize::MAX, fault }
+    }
+
+    /// By method and a part of the path.
+    pub fn on(method: &'static str, path: &str, fault: Fault) -> Self {
+        let path = path.to_owned();
+        Self::when(move |seen| seen.method == method && seen.path.contains(&path), fault)
+    }
+
+    /// Passes over the first so many that fit.
+    pub fn skip(self, skip: usize) -> Self {
+        Self { skip, ..self }
+    }
+
+    pub fn times(self, times: usize) -> Self {
+        Self { times, ..self }
+    }
+
+    fn take(&mut self, seen: &Seen) -> Option<Fault> {
+        if self.times == 0 || !(self.fits)(seen) {
+            return None;
+        }
+        if self.skip > 0 {
+            self.skip -= 1;
+            return None;
+        }
+        self.times -= 1;
+        Some(self.fault.clone())
+    }
+}
+
+struct State {
+    upstream: SocketAddr,
+    connector: TlsConnector,
+    rules: Mutex<Vec<Rule>>,
+    seen: Mutex<Vec<Seen>>,
+    in_flight: AtomicUsize,
+    /// The run to be killed.
+    child: watch::Sender<Option<u32>>,
+    down: watch::Sender<bool>,
+    round_trip: Mutex<Duration>,
+}
+
+/// It ends with this value.
+pub struct Proxy {
+    state: Arc<State>,
+    kubeconfig: tempfile::TempDir,
+    address: SocketAddr,
+    authority: String,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Proxy {
+    pub fn start(bench: &Bench) -> Self {
+        let login = tls::Login::of(bench);
+        let own = tls::Own::new();
+        let state = Arc::new(State {
+            upstream: login.address,
+            connector: login.connector(),
+            rules: Mutex::default(),
+            seen: Mutex::default(),
+            in_flight: AtomicUsize::new(0),
+            child: watch::Sender::new(None),
+            down: watch::Sender::new(false),
+            round_trip: Mutex::default(),
+        });
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.set_nonblocking(true).expect("a listener that does not block");
+        let address = listener.local_addr().expect("an address");
+        let (end, ended) = oneshot::channel();
+        let (shared, acceptor) = (Arc::clone(&state), own.acceptor());
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).expect("a listener");
+                tokio::select! {
+                    () = serve(listener, acceptor, shared) => {}
+                    _ = ended => {}
+                }
+            });
+        });
+        let kubeconfig = tempfile::tempdir().expect("a temporary folder");
+        let authority = own.authority;
+        Self { state, kubeconfig, address, authority, end: Some(end), thread: Some(thread) }
+    }
+
+    pub fn rule(&self, rule: Rule) {
+        self.state.rules.lock().expect("the rules").push(rule);
+    }
+
+    pub fn forget_rules(&self) {
+        self.state.rules.lock().expect("the rules").clear();
+    }
+
+    /// Every request takes so long before it is looked at.
+    pub fn set_round_trip(&self, time: Duration) {
+        *self.state.round_trip.lock().expect("the round trip") = time;
+    }
+
+    /// As an API server that is killed: every connection breaks, and no new one is taken.
+    pub fn set_down(&self, down: bool) {
+        self.state.down.send_replace(down);
+    }
+
+    /// What has come by so far, in this order.
+    pub fn seen(&self) -> Vec<Seen> {
+        self.state.seen.lock().expect("what was seen").clone()
+    }
+
+    pub fn forget_seen(&self) {
+        self.state.seen.lock().expect("what was seen").clear();
+    }
+
+    /// Points the project at the proxy, with any login.
+    pub fn guard(&self, project: &mut Project) {
+        self.guard_with_login(project, "{token: of-no-meaning}");
+    }
+
+    /// The same with a `user` of a kubeconfig.
+    pub fn guard_with_login(&self, project: &mut Project, user: &str) {
+        let text = format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: proxy\nclusters:\n- name: proxy\n  cluster:\n    server: https://{}\n    \
+             certificate-authority-data: {}\nusers:\n- name: proxy\n  user: {user}\ncontexts:\n- name: proxy\n  \
+             context: {{cluster: proxy, user: proxy}}\n",
+            self.address, self.authority
+        );
+        let file = self.kubeconfig.path().join("kubeconfig");
+        std::fs::write(&file, text).expect("a kubeconfig");
+        project.set("KUBECONFIG", &file.display().to_string());
+    }
+
+    /// One run, which is the one that [`Then::Kill`] kills.
+    pub fn run(&self, project: &Project, arguments: &[&str]) -> Run {
+        self.state.child.send_replace(None);
+        let running = project.start(arguments);
+        self.state.child.send_replace(Some(running.id()));
+        running.wait()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
+    let connections = tokio::task::LocalSet::new();
+    connections
+        .run_until(async {
+            loop {
+                let Ok((stream, _)) = listener.accept().await else { continue };
+                let _ = stream.set_nodelay(true);
+                // closed without a word: whoever waits for an answer sees a reset
+                let _ = stream.set_zero_linger();
+                let (state, acceptor) = (Arc::clone(&state), acceptor.clone());
+                tokio::task::spawn_local(async move {
+                    let mut down = state.down.subscribe();
+                    tokio::select! {
+                        _ = down.wait_for(|down| *down) => {}
+                        () = connection(stream, acceptor, &state) => {}
+                    }
+                });
+            }
+        })
+        .await;
+}
+
+/// One connection of the client, with one of its own to the server.
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, state: &State) {
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let server = tokio::sync::Mutex::new(None);
+    let service = service_fn(|request| answer(state, &server, request));
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+}
+
+type Server = tokio::sync::Mutex<Option<SendRequest<Full<Bytes>>>>;
+
+async fn answer(state: &State, server: &Server, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
+    let (head, body) = request.into_parts();
+    let token = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+    let mut seen = Seen {
+        at: Instant::now(),
+        method: head.method.clone(),
+        path: head.uri.to_string(),
+        token: token.map(str::to_owned),
+        body: body.collect().await?.to_bytes(),
+        in_flight: 0,
+    };
+    let _under_way = (!seen.is_watch()).then(|| UnderWay::new(&state.in_flight));
+    seen.in_flight = state.in_flight.load(Ordering::SeqCst);
+    let round_trip = *state.round_trip.lock().expect("the round trip");
+    let fault = {
+        state.seen.lock().expect("what was seen").push(seen.clone());
+        state.rules.lock().expect("the rules").iter_mut().find_map(|rule| rule.take(&seen))
+    };
+    let is_watch = seen.is_watch();
+    tokio::time::sleep(round_trip).await;
+    let (mut response, then) = match fault {
+        None => return forward(state, server, head, seen.body).await,
+        Some(Fault::Instead(then)) => (None, then),
+        Some(Fault::After(then)) => (Some(forward(state, server, head, seen.body).await?), then),
+    };
+    match then {
+        Then::Answer(answer) => {
+            whole(response.take()).await?;
+            Ok(answer.response())
+        }
+        Then::Reset => {
+            whole(response.take()).await?;
+            Err("reset".into())
+        }
+        Then::Cut(bytes) => Ok(response.ok_or("nothing to cut")?.map(|body| cut(body, bytes))),
+        Then::Kill => {
+            // of a watch the beginning is answer enough
+            whole(response.take().filter(|_| !is_watch)).await?;
+            let mut child = state.child.subscribe();
+            let id = *child.wait_for(Option::is_some).await?;
+            let _ = Command::new("kill").args(["-9", &id.unwrap_or_default().to_string()]).output();
+            pending().await
+        }
+        Then::Silence => {
+            whole(response.take().filter(|_| !is_watch)).await?;
+            pending().await
+        }
+    }
+}
+
+/// Counts a request while it is under way.
+struct UnderWay<'s>(&'s AtomicUsize);
+
+impl<'s> UnderWay<'s> {
+    fn new(count: &'s AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+async fn forward(
+    state: &State,
+    server: &Server,
+    mut head: hyper::http::request::Parts,
+    body: Bytes,
+) -> Result<Response<Body>, Failure> {
+    head.headers.remove(header::AUTHORIZATION);
+    let mut server = server.lock().await;
+    let ready = match server.as_mut() {
+        Some(sender) => sender.ready().await.is_ok(),
+        None => false,
+    };
+    if !ready {
+        *server = Some(connect(state).await?);
+    }
+    let sender = server.as_mut().ok_or("no connection")?;
+    let response = sender.send_request(Request::from_parts(head, Full::new(body))).await?;
+    Ok(response.map(|body| body.map_err(Failure::from).boxed_unsync()))
+}
+
+async fn connect(state: &State) -> Result<SendRequest<Full<Bytes>>, Failure> {
+    let stream = TcpStream::connect(state.upstream).await?;
+    stream.set_nodelay(true)?;
+    let stream = state.connector.connect(tls::name(state.upstream), stream).await?;
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+    tokio::task::spawn_local(connection);
+    Ok(sender)
+}
+
+/// Reads the server's answer to its end: then it is done there.
+async fn whole(response: Option<Response<Body>>) -> Result<(), Failure> {
+    if let Some(response) = response {
+        response.into_body().collect().await?;
+    }
+    Ok(())
+}
+
+fn full(bytes: Bytes) -> Body {
+    Full::new(bytes).map_err(|never| match never {}).boxed_unsync()
+}
+
+/// The first bytes of a body, then an error, which ends the connection.
+fn cut(body: Body, bytes: usize) -> Body {
+    let mut left = bytes;
+    let frames = body.into_data_stream().map(move |data| {
+        let mut data = data?;
+        if data.len() <= left {
+            left -= data.len();
+            return Ok(vec![Ok(data)]);
+        }
+        let rest = std::mem::take(&mut left);
+        Ok::<_, Failure>(vec![Ok(data.split_to(rest)), Err("cut".into())])
+    });
+    let frames = frames.map_ok(stream::iter).try_flatten().map_ok(Frame::data);
+    StreamBody::new(Box::pin(frames)).boxed_unsync()
+}
