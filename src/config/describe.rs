@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::model::{Origin, Sourced, Target};
+use crate::model::{ImagePath, Origin, Sourced, Target};
 
 use super::Settings;
 
@@ -97,7 +97,9 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::new("server", settings.server.clone()),
         Row::new("user", settings.user.clone()),
         images(settings),
+        image_paths(settings),
         Row::new("manifests", Some(settings.manifests.clone())),
+        Row::new("substitute", Some(settings.substitute.clone())),
         Row::length("deploy.timeout", &deploy.timeout),
         Row::length("deploy.max_time", &deploy.max_time),
         Row::length("deploy.settle", &deploy.settle),
@@ -118,11 +120,17 @@ fn images(settings: &Settings) -> Row {
             "dockerfile": image.dockerfile,
             "target": image.target,
             "args": image.args.keys().collect::<Vec<_>>(),
+            "secrets": image.secrets.iter().map(|secret| &secret.id).collect::<Vec<_>>(),
             "platform": image.platform,
         })
     });
     let origin = settings.images.first().map(|image| image.repository.origin.clone());
     Row { name: "images", value: described.collect(), origin, shown: None }
+}
+
+fn image_paths(settings: &Settings) -> Row {
+    let paths = |paths: Vec<ImagePath>| paths.iter().map(ToString::to_string).collect::<Vec<_>>();
+    Row::new("image_paths", Some(settings.image_paths.clone().map(paths)))
 }
 
 fn blue_green(settings: &Settings) -> Row {

@@ -16,12 +16,16 @@ pub(super) struct File {
     pub app: Option<String>,
     /// What is built. Without this the only image of the manifests that has no tag or `latest`.
     pub images: Option<Vec<ImageFile>>,
+    /// Places of images in objects that run no pods of their own.
+    pub image_paths: Option<Vec<ImagePathFile>>,
     /// The image tag, of `{branch}`, `{sha8}` and `{sha}`. Default: `{branch}-{sha8}`.
     pub tag: Option<String>,
     /// Environments for which the tag `latest` is moved too.
     pub latest: Option<Vec<String>>,
     /// Folders or files, in this order. Default: `kubernetes`.
     pub manifests: Option<Vec<String>>,
+    /// Put `${shipway.env}`, `.namespace`, `.branch_slug`, `.tag` and `.commit` into the texts of the manifests. Default: false.
+    pub substitute: Option<bool>,
     /// Where branches and git tags go. The first match wins, top to bottom.
     pub environments: Option<BTreeMap<String, Option<EnvironmentFile>>>,
     /// Two colours behind one Service.
@@ -47,8 +51,34 @@ pub(super) struct ImageFile {
     pub target: Option<String>,
     /// Build arguments. Values are texts: quote what looks like a number.
     pub args: Option<BTreeMap<String, String>>,
+    /// For `RUN --mount=type=secret`. They are in no layer of the image.
+    pub secrets: Option<Vec<SecretFile>>,
     /// As in `linux/amd64`. Default: the engine's own.
     pub platform: Option<String>,
+}
+
+/// A secret of a build, out of a file or out of a variable.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretFile {
+    /// As the Dockerfile names it: `RUN --mount=type=secret,id=token`.
+    pub id: String,
+    /// Relative to this file; `~` is the home folder.
+    pub file: Option<String>,
+    /// The name of a variable.
+    pub env: Option<String>,
+}
+
+/// Where in the objects of a kind an image stands.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct ImagePathFile {
+    /// `Kind.group`, as in `Workflow.argoproj.io`.
+    pub kind: String,
+    /// To an image or to a container, as in `spec.templates[].container`.
+    pub path: String,
 }
 
 /// One place that is deployed to.

@@ -4,6 +4,7 @@ mod describe;
 mod document;
 mod error;
 mod file;
+mod images;
 mod names;
 mod resolve;
 mod schema;
@@ -15,7 +16,9 @@ pub(crate) use describe::describe;
 pub(crate) use error::ConfigError;
 pub(crate) use resolve::{asked_commit, resolve};
 pub(crate) use schema::schema;
-pub(crate) use settings::{DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings};
+pub(crate) use settings::{
+    DeploySettings, EnvironmentSettings, Flags, ImageSettings, SecretSettings, SecretSource, Settings,
+};
 
 /// The name that is looked for in the repository's root.
 pub(crate) const FILE_NAME: &str = "shipway.yaml";

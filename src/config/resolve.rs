@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use crate::model::{
-    Allow, BlueGreen, Facts, FieldPath, Origin, PathStep, Platform, Reference, SourceText, Sourced, Variables,
-};
+use crate::model::{Allow, BlueGreen, Facts, FieldPath, Origin, PathStep, SourceText, Sourced, Variables};
 
 use super::{
-    ConfigError, DeploySettings, EnvironmentSettings, Flags, ImageSettings, Settings,
+    ConfigError, DeploySettings, EnvironmentSettings, Flags, Settings,
     document::Document,
-    file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, ImageFile, Length},
+    file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, Length},
+    images::{image_paths, images},
     names::{dns_label, is_dns_label, of_remote},
 };
 
@@ -59,6 +58,10 @@ pub(crate) fn resolve(
             .and_then(|ci| ci.user.clone())
             .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| variables.sourced(name))),
         images: images(&document, content.images.unwrap_or_default())?,
+        image_paths: image_paths(&document, content.image_paths)?,
+        substitute: document
+            .sourced("substitute", content.substitute)
+            .unwrap_or_else(|| Sourced::new(false, Origin::Default)),
         latest,
         manifests: document
             .sourced("manifests", content.manifests)
@@ -174,52 +177,6 @@ fn placeholders(document: &Document<'_>, path: &FieldPath, text: &str, known: &[
         }
     }
     Ok(())
-}
-
-fn images(document: &Document<'_>, written: Vec<ImageFile>) -> Result<Vec<ImageSettings>, ConfigError> {
-    let mut images: Vec<ImageSettings> = Vec::with_capacity(written.len());
-    for (index, image) in written.into_iter().enumerate() {
-        let path = FieldPath::default().key("images").index(index);
-        let name = path.key("name");
-        let reference: Reference = image.name.parse().map_err(|error: crate::model::ReferenceError| {
-            document.wrong(&name, format!("is no image repository: {error}"), None)
-        })?;
-        if reference.tag.is_some() || reference.digest.is_some() {
-            let hint = Some(format!("write `{}`: shipway puts in the tag", reference.repository));
-            return Err(document.wrong(&name, "has a tag or digest", hint));
-        }
-        if images.iter().any(|other| other.repository.value == reference.repository) {
-            return Err(document.wrong(&name, "stands twice", None));
-        }
-        let context = image.context.unwrap_or_else(|| ".".into());
-        let in_context = match context.trim_end_matches('/') {
-            "." | "" => "Dockerfile".to_owned(),
-            folder => format!("{folder}/Dockerfile"),
-        };
-        images.push(ImageSettings {
-            repository: Sourced::new(reference.repository, document.origin(&name)),
-            dockerfile: image.dockerfile.unwrap_or(in_context),
-            context,
-            target: image.target,
-            args: image.args.unwrap_or_default(),
-            platform: platform(document, &path, image.platform)?,
-        });
-    }
-    Ok(images)
-}
-
-/// `os/architecture`, and sometimes a variant.
-fn platform(
-    document: &Document<'_>,
-    image: &FieldPath,
-    written: Option<String>,
-) -> Result<Option<Platform>, ConfigError> {
-    match written {
-        Some(text) if !matches!(text.split('/').filter(|part| !part.is_empty()).count(), 2 | 3) => {
-            Err(document.wrong(&image.key("platform"), "is no platform", Some("write it as in `linux/amd64`".into())))
-        }
-        written => Ok(written.map(Platform)),
-    }
 }
 
 /// In the order of the file, which the parsed map has lost.

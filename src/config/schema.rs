@@ -2,9 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::FieldPath;
-
-use super::names::nearest;
+use crate::model::{FieldPath, nearest};
 
 /// The JSON Schema (draft 2020-12) of shipway.yaml.
 pub(crate) fn schema() -> &'static str {
@@ -13,10 +11,7 @@ pub(crate) fn schema() -> &'static str {
 
 /// Keys of the contract that this version does not know yet; `*` is any step. They differ from slips.
 const NOT_YET: &[&str] = &[
-    "substitute",
-    "image_paths",
     "status",
-    "images.*.secrets",
     "environments.*.on_failure",
     "environments.*.create_namespace",
     "environments.*.ttl",

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Allow, BlueGreen, ConnectionOptions, Origin, Platform, Repository, Rules, Sourced, Variables};
+use crate::model::{
+    Allow, BlueGreen, ConnectionOptions, ImagePath, Origin, Platform, Repository, Rules, Sourced, Variables,
+};
 
 /// What was typed. None and false are what was not.
 #[derive(Clone, Debug, Default)]
@@ -37,8 +39,24 @@ pub(crate) struct ImageSettings {
     pub dockerfile: String,
     pub target: Option<String>,
     pub args: BTreeMap<String, String>,
+    pub secrets: Vec<SecretSettings>,
     /// None: the engine's own.
     pub platform: Option<Platform>,
+}
+
+/// A secret of a build; its value is not read yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SecretSettings {
+    pub id: String,
+    /// Its origin is the place in the file.
+    pub source: Sourced<SecretSource>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum SecretSource {
+    /// Relative as `context` is; `~` is the home folder.
+    File(String),
+    Variable(String),
 }
 
 impl ImageSettings {
@@ -50,6 +68,7 @@ impl ImageSettings {
             dockerfile: "Dockerfile".into(),
             target: None,
             args: BTreeMap::new(),
+            secrets: Vec::new(),
             platform: None,
         }
     }
@@ -118,6 +137,10 @@ pub(crate) struct Settings {
     pub user: Option<Sourced<String>>,
     /// As configured; empty where the manifests decide.
     pub images: Vec<ImageSettings>,
+    /// Where images stand outside of pod templates.
+    pub image_paths: Sourced<Vec<ImagePath>>,
+    /// Put values into the texts of the manifests.
+    pub substitute: Sourced<bool>,
     /// Environments for which `latest` is moved too.
     pub latest: Vec<String>,
     /// Folders and files, in order; relative as `context` is.

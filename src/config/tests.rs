@@ -49,11 +49,14 @@ fn a_full_file_is_read_in_its_order() {
 images:
   - name: registry.example.com/team/shop
     args: {RUBY_VERSION: "3.4"}
+    secrets: [{id: npmrc, file: ~/.npmrc}, {id: token, env: NPM_TOKEN}]
     platform: linux/amd64
   - {name: team/worker, context: worker}
 tag: "{sha8}"
 latest: [production]
 manifests: [deploy, extra.yaml]
+image_paths: [{kind: Workflow.argoproj.io, path: "spec.templates[].container"}]
+substitute: true
 environments:
   production: {branches: [master], context: prod}
   staging: {branches: ["release/*"], tags: ["v*"], namespace: shop-staging, confirm: true}
@@ -71,7 +74,12 @@ allow: {namespaces: [other], cluster_scoped: [ClusterRole.rbac.authorization.k8s
     assert_eq!(settings.images[1].dockerfile, "worker/Dockerfile");
     assert_eq!(settings.images[0].repository.origin.to_string(), "shipway.yaml:3:5");
     let context = settings.environments[0].context.as_ref().unwrap();
-    assert_eq!((context.value.as_str(), context.origin.to_string().as_str()), ("prod", "shipway.yaml:11:36"));
+    assert_eq!((context.value.as_str(), context.origin.to_string().as_str()), ("prod", "shipway.yaml:14:36"));
+    let secrets: Vec<_> = settings.images[0].secrets.iter().map(|secret| &secret.source.value).collect();
+    let expected = [SecretSource::File("~/.npmrc".into()), SecretSource::Variable("NPM_TOKEN".into())];
+    assert_eq!(secrets, expected.iter().collect::<Vec<_>>());
+    assert_eq!(settings.image_paths.value[0].to_string(), "Workflow.argoproj.io: spec.templates[].container");
+    assert!(settings.substitute.value && settings.substitute.origin.to_string() == "shipway.yaml:12:1");
     assert_eq!(settings.deploy.timeout.value, 90.0);
     assert_eq!(settings.deploy.max_time.value, 5400.0);
     assert_eq!(settings.deploy.settle.value, 0.0);
@@ -116,23 +124,29 @@ fn the_ci_system_goes_before_git() {
     assert_eq!(of(CiFacts { branch: None, pull_request: Some(request), ..ci }).branch, None);
 }
 
+/// What a file says, the place of its fault, how the message begins, and the hint.
+fn table(rows: &[(&str, &str, &str, &str)]) {
+    for (content, place, message, hint) in rows {
+        let error = error(content);
+        let at = error.place().map(|place| format!("{}:{}", place.line, place.column));
+        assert_eq!(at.as_deref(), Some(*place), "{content}: {error}");
+        assert!(error.to_string().starts_with(message), "{content}: {error}");
+        let hints = error.hints();
+        assert!(hint.is_empty() || hints.first().is_some_and(|told| told.starts_with(hint)), "{content}: {hints:?}");
+        assert!(error.place().unwrap().snippet.is_some(), "{content}");
+    }
+}
+
 #[test]
 fn faults_are_told_with_their_place() {
-    for (content, place, message, hint) in [
+    table(&[
         ("enviroments: {}\n", "1:1", "unknown key `enviroments`", "did you mean `environments`?"), // typos: ignore
         ("deploy:\n  timout: 3s\n", "2:3", "unknown key `deploy.timout`", "did you mean `timeout`?"), // typos: ignore
-        ("images:\n- {name: a, secret: []}\n", "2:13", "unknown key `images[0].secret`", "known here: "),
-        ("substitute: true\n", "1:1", "`substitute` is not supported yet", "remove it"),
+        ("substitute: yes please\n", "1:1", "`substitute` must be true or false", ""),
         ("deploy: {on_failure: hold}\n", "1:10", "`deploy.on_failure` is not supported yet", "remove it"),
         ("environments: {qa: {ttl: 72h}}\n", "1:21", "`environments.qa.ttl` is not supported yet", "remove it"),
-        ("images: [{name: a, secrets: []}]\n", "1:20", "`images[0].secrets` is not supported yet", "remove it"),
         ("app: 12\n", "1:1", "`app` must be a text", "quote it"),
         ("app: My_App\n", "1:1", "`app` may hold a-z", "write `my-app`"),
-        ("images: x\n", "1:1", "`images` must be a list", ""),
-        ("images: [{context: .}]\n", "1:10", "`images[0]` needs `name`", ""),
-        ("images: [{name: 'a:1'}]\n", "1:11", "`images[0].name` has a tag or digest", "write `a`"),
-        ("images: [{name: a, args: {V: 3.10}}]\n", "1:27", "`images[0].args.V` must be a text", "quote it"),
-        ("images: [{name: A}]\n", "1:11", "`images[0].name` is no image repository", ""),
         ("environments: {qa: {branches: [on]}}\n", "1:32", "`environments.qa.branches[0]` must be a text", "quote it"),
         ("environments: {qa: {namespace: '{x}'}}\n", "1:21", "`environments.qa.namespace` holds `{x}`", "known here"),
         ("tag: '{branch'\n", "1:1", "`tag` has a `{` without", "known here: {branch}, {sha8}, {sha}"),
@@ -146,15 +160,50 @@ fn faults_are_told_with_their_place() {
         ("[]\n", "1:1", "`shipway.yaml` must be a mapping", ""),
         ("app: a\n---\napp: b\n", "3:1", "the configuration is one document", "remove the line `---`"),
         ("app: a\napp: b\n", "2:1", "`app` stands twice", "remove the one on line 1"),
-    ] {
-        let error = error(content);
-        let at = error.place().map(|place| format!("{}:{}", place.line, place.column));
-        assert_eq!(at.as_deref(), Some(place), "{content}: {error}");
-        assert!(error.to_string().starts_with(message), "{content}: {error}");
-        let hints = error.hints();
-        assert!(hint.is_empty() || hints.first().is_some_and(|told| told.starts_with(hint)), "{content}: {hints:?}");
-        assert!(error.place().unwrap().snippet.is_some(), "{content}");
-    }
+    ]);
+}
+
+#[test]
+fn faults_of_images_are_told_with_their_place() {
+    table(&[
+        ("images:\n- {name: a, volume: []}\n", "2:13", "unknown key `images[0].volume`", "known here: "),
+        (
+            "image_paths: [{kind: workflow, path: a}]\n",
+            "1:16",
+            "`image_paths[0].kind` is no kind",
+            "write it as in `Work",
+        ),
+        (
+            "image_paths: [{kind: W, path: 'a[0]'}]\n",
+            "1:25",
+            "`image_paths[0].path` is no path",
+            "write it as in `spec",
+        ),
+        ("image_paths: [{kind: W}]\n", "1:15", "`image_paths[0]` needs `path`", ""),
+        (
+            "images: [{name: a, secrets: [{id: x}]}]\n",
+            "1:30",
+            "`images[0].secrets[0]` needs `file` or `env`",
+            "write `{id: t",
+        ),
+        (
+            "images: [{name: a, secrets: [{id: x, env: A, file: b}]}]\n",
+            "1:30",
+            "`images[0].secrets[0]` needs `file` or `env`, and not both",
+            "write `{id: t",
+        ),
+        (
+            "images: [{name: a, secrets: [{id: x, env: A}, {id: x, env: B}]}]\n",
+            "1:48",
+            "`images[0].secrets[1].id` stands twice",
+            "",
+        ),
+        ("images: x\n", "1:1", "`images` must be a list", ""),
+        ("images: [{context: .}]\n", "1:10", "`images[0]` needs `name`", ""),
+        ("images: [{name: 'a:1'}]\n", "1:11", "`images[0].name` has a tag or digest", "write `a`"),
+        ("images: [{name: a, args: {V: 3.10}}]\n", "1:27", "`images[0].args.V` must be a text", "quote it"),
+        ("images: [{name: A}]\n", "1:11", "`images[0].name` is no image repository", ""),
+    ]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use tokio::{
 };
 use tonic::{Status, Streaming};
 
-use crate::model::{BuildEvent, Listener, Login, Platform, Reference, Stop, hex};
+use crate::model::{BuildEvent, BuildSecret, Listener, Login, Platform, Reference, Stop, hex};
 
 use super::{
     DockerError, Engine,
@@ -44,6 +44,7 @@ pub(crate) struct BuildRequest {
     pub target: Option<String>,
     pub args: BTreeMap<String, String>,
     pub labels: BTreeMap<String, String>,
+    pub secrets: Vec<BuildSecret>,
     pub platform: Option<Platform>,
     /// What the engine keeps its copy of the context under: the same for each build of this checkout, Dockerfile and
     /// target on this machine, and for no other.
@@ -128,7 +129,7 @@ impl Engine {
         let stream = self.buildkit().await?;
         let control = Control::open(stream, &mut tasks).await.map_err(|error| DockerError::engine(&error))?;
         let identity = Identity { id: random_id(), shared_key: hex(&Sha256::digest(&request.shared_key)) };
-        let services = Services { files: files.clone(), logins: logins.to_vec() };
+        let services = Services { files: files.clone(), logins: logins.to_vec(), secrets: request.secrets.clone() };
         session::open(&control, &identity, services, &mut tasks).map_err(|status| refused(&status))?;
         let solve = request.solve(&identity.id, name);
         let mut run =
@@ -237,6 +238,7 @@ mod tests {
             target: Some("runtime".into()),
             args: BTreeMap::from([("A".into(), "1".into())]),
             labels: BTreeMap::from([("l".into(), "2".into())]),
+            secrets: Vec::new(),
             platform: Some(Platform("linux/arm64".into())),
             shared_key: String::new(),
         }

@@ -33,6 +33,8 @@ pub(crate) enum DockerError {
     /// An instruction failed; `step` is its text.
     #[error("`{step}` fails: {why}")]
     Build { step: String, why: String, place: Option<Box<Place>>, is_missing_file: bool, log: Vec<String> },
+    #[error("`{step}` wants the secret {id}, and shipway.yaml names none")]
+    SecretMissing { step: String, id: String, place: Option<Box<Place>> },
     #[error("the engine has no image {image}")]
     ImageNotBuilt { image: String },
     #[error("cannot push {reference}: {why}")]
@@ -117,6 +119,7 @@ impl Explain for DockerError {
             Self::Dockerfile { .. } => "dockerfile",
             Self::BaseImage { .. } => "base-image",
             Self::Build { .. } => "build-failed",
+            Self::SecretMissing { .. } => "build-secret",
             Self::ImageNotBuilt { .. } => "image-not-built",
             Self::Push { trouble, .. } => trouble.code(),
             Self::Stopped => "interrupted",
@@ -136,6 +139,7 @@ impl Explain for DockerError {
             | Self::NotUtf8(_)
             | Self::Dockerfile { .. }
             | Self::BaseImage { .. }
+            | Self::SecretMissing { .. }
             | Self::Build { .. } => Exit::Build,
             Self::ImageNotBuilt { .. } | Self::Push { .. } => Exit::Registry,
             Self::Stopped => Exit::Interrupted,
@@ -158,6 +162,9 @@ impl Explain for DockerError {
                 "correct the path, or let .dockerignore keep the file: `shipway build --list-context` shows what is sent"
                     .to_owned()
             }
+            Self::SecretMissing { id, .. } => {
+                format!("write in shipway.yaml, below the image: `secrets: [{{id: {id}, env: VARIABLE}}]`, or `file: PATH`")
+            }
             Self::BaseImage { image, trouble, .. } => return base_image_hints(image, trouble),
             Self::ImageNotBuilt { .. } => "`shipway build` builds it".to_owned(),
             Self::Push { reference, trouble, .. } => return trouble.hints(&reference.repository.registry),
@@ -170,7 +177,9 @@ impl Explain for DockerError {
 
     fn place(&self) -> Option<Place> {
         match self {
-            Self::Dockerfile { place, .. } | Self::Build { place, .. } => place.as_deref().cloned(),
+            Self::Dockerfile { place, .. } | Self::Build { place, .. } | Self::SecretMissing { place, .. } => {
+                place.as_deref().cloned()
+            }
             _ => None,
         }
     }

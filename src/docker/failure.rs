@@ -65,6 +65,10 @@ fn instruction_error(step: &FailedStep<'_>, status: &Status, dockerfile: &Path) 
     let why = tail(step.error);
     let instruction = step.name.split_once("] ").map_or(step.name, |(_, instruction)| instruction);
     let missing = why.strip_suffix(": not found").and_then(|rest| rest.strip_suffix(" not found"));
+    let found = || place(status, dockerfile).or_else(|| instruction_place(instruction, dockerfile));
+    if let Some(id) = missing.and_then(|missing| missing.strip_prefix("secret ")) {
+        return DockerError::SecretMissing { step: instruction.to_owned(), id: id.to_owned(), place: found() };
+    }
     let why = match (why.rsplit_once("exit code: "), missing) {
         (Some((_, code)), _) => format!("exit code {code}"),
         (None, Some(path)) => format!("{path} is not in the build context"),
@@ -73,7 +77,7 @@ fn instruction_error(step: &FailedStep<'_>, status: &Status, dockerfile: &Path) 
     DockerError::Build {
         step: instruction.to_owned(),
         why,
-        place: place(status, dockerfile).or_else(|| instruction_place(instruction, dockerfile)),
+        place: found(),
         is_missing_file: missing.is_some(),
         log: step.log.clone(),
     }
@@ -233,6 +237,7 @@ mod tests {
             target: None,
             args: BTreeMap::new(),
             labels: BTreeMap::new(),
+            secrets: Vec::new(),
             platform: None,
             shared_key: String::new(),
         };

@@ -114,6 +114,7 @@ mod tests {
             target: None,
             args: BTreeMap::new(),
             labels: BTreeMap::new(),
+            secrets: Vec::new(),
             platform: None,
             shared_key: String::new(),
         };

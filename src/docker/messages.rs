@@ -1,5 +1,5 @@
 //! The few messages that we exchange with BuildKit, field numbers as in its protocol files:
-//! moby/buildkit `api/services/control/control.proto`, `session/auth/auth.proto`, tonistiigi/fsutil
+//! moby/buildkit `api/services/control/control.proto`, `session/auth/auth.proto`, `session/secrets/secrets.proto`, tonistiigi/fsutil
 //! `types/wire.proto` and `types/stat.proto`, grpc/grpc-proto `grpc/health/v1/health.proto` and googleapis `google/rpc/status.proto`.
 //! Fields that we neither set nor read are left out.
 
@@ -103,6 +103,26 @@ pub(super) struct CredentialsResponse {
 impl std::fmt::Debug for CredentialsResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CredentialsResponse(***)")
+    }
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+pub(super) struct SecretRequest {
+    #[prost(string, tag = "1")]
+    pub id: String,
+}
+
+/// Not for printing: no `Debug`.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(super) struct SecretResponse {
+    #[prost(bytes = "vec", tag = "1")]
+    pub data: Vec<u8>,
+}
+
+impl std::fmt::Debug for SecretResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretResponse(***)")
     }
 }
 

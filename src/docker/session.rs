@@ -1,4 +1,4 @@
-//! The session: BuildKit calls back through the engine, and we answer for health, logins and files.
+//! The session: BuildKit calls back through the engine, and we answer for health, logins, secrets and files.
 
 use std::{convert::Infallible, sync::Arc};
 
@@ -16,12 +16,15 @@ use tonic::{
 };
 use tonic_prost::ProstCodec;
 
-use crate::model::Login;
+use crate::model::{BuildSecret, Login};
 
 use super::{
     control::Control,
     filesync::FileSync,
-    messages::{BytesMessage, CredentialsRequest, CredentialsResponse, HealthRequest, HealthResponse, SERVING},
+    messages::{
+        BytesMessage, CredentialsRequest, CredentialsResponse, HealthRequest, HealthResponse, SERVING, SecretRequest,
+        SecretResponse,
+    },
 };
 
 /// How much the session's stream buffers in each direction.
@@ -32,13 +35,16 @@ const BUFFER: usize = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 32 * 1024 * 1024;
 
 /// What BuildKit may call, as it is announced when the session opens.
-const METHODS: [&str; 3] = ["/grpc.health.v1.Health/Check", "/moby.filesync.v1.Auth/Credentials", DIFF_COPY];
+const METHODS: [&str; 4] =
+    ["/grpc.health.v1.Health/Check", "/moby.filesync.v1.Auth/Credentials", GET_SECRET, DIFF_COPY];
+const GET_SECRET: &str = "/moby.buildkit.secrets.v1.Secrets/GetSecret";
 const DIFF_COPY: &str = "/moby.filesync.v1.FileSync/DiffCopy";
 
 /// What the session answers from.
 pub(super) struct Services {
     pub files: FileSync,
     pub logins: Vec<Login>,
+    pub secrets: Vec<BuildSecret>,
 }
 
 /// Who this session is.
@@ -115,11 +121,16 @@ async fn answer(services: &Arc<Services>, request: Request<Incoming>) -> Respons
     match request.uri().path() {
         "/grpc.health.v1.Health/Check" => {
             let mut server = Grpc::new(ProstCodec::default());
-            server.unary(Unary(|_: HealthRequest| HealthResponse { status: SERVING }), request).await
+            server.unary(Unary(|_: HealthRequest| Ok(HealthResponse { status: SERVING })), request).await
         }
         "/moby.filesync.v1.Auth/Credentials" => {
             let services = Arc::clone(services);
-            let answer = move |asked: CredentialsRequest| credentials(&services.logins, &asked.host);
+            let answer = move |asked: CredentialsRequest| Ok(credentials(&services.logins, &asked.host));
+            Grpc::new(ProstCodec::default()).unary(Unary(answer), request).await
+        }
+        GET_SECRET => {
+            let services = Arc::clone(services);
+            let answer = move |asked: SecretRequest| secret(&services.secrets, &asked.id);
             Grpc::new(ProstCodec::default()).unary(Unary(answer), request).await
         }
         path if path.eq_ignore_ascii_case(DIFF_COPY) => {
@@ -132,12 +143,12 @@ async fn answer(services: &Arc<Services>, request: Request<Incoming>) -> Respons
 /// A call that is answered at once.
 struct Unary<F>(F);
 
-impl<Asked, Answer, F: FnMut(Asked) -> Answer> tonic::server::UnaryService<Asked> for Unary<F> {
+impl<Asked, Answer, F: FnMut(Asked) -> Result<Answer, Status>> tonic::server::UnaryService<Asked> for Unary<F> {
     type Response = Answer;
     type Future = std::future::Ready<Result<tonic::Response<Answer>, Status>>;
 
     fn call(&mut self, request: tonic::Request<Asked>) -> Self::Future {
-        std::future::ready(Ok(tonic::Response::new((self.0)(request.into_inner()))))
+        std::future::ready((self.0)(request.into_inner()).map(tonic::Response::new))
     }
 }
 
@@ -153,6 +164,14 @@ fn credentials(logins: &[Login], host: &str) -> CredentialsResponse {
     }
 }
 
+/// One that is not there is not found: BuildKit then leaves the mount out, unless the Dockerfile requires it.
+fn secret(secrets: &[BuildSecret], id: &str) -> Result<SecretResponse, Status> {
+    match secrets.iter().find(|secret| secret.id == id) {
+        Some(secret) => Ok(SecretResponse { data: secret.value.reveal().to_vec() }),
+        None => Err(Status::not_found(format!("secret {id} not found"))),
+    }
+}
+
 /// One name for each registry: Docker Hub has several, and configurations write URLs.
 pub(super) fn registry_name(registry: &str) -> &str {
     let bare = registry.split_once("://").map_or(registry, |(_, rest)| rest);
@@ -165,13 +184,24 @@ pub(super) fn registry_name(registry: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::Masked;
+    use crate::model::{Masked, MaskedBytes};
 
     use super::*;
 
     fn login(registry: &str, user: &str, identity_token: bool) -> Login {
         let password = Masked::new(format!("secret of {registry}"));
         Login { registry: registry.into(), user: user.into(), password, identity_token, origin: "test".into() }
+    }
+
+    #[test]
+    fn a_secret_is_given_by_its_id_and_never_printed() {
+        let value = MaskedBytes::new(b"hunter2".to_vec());
+        let secrets = [BuildSecret { id: "token".into(), value }];
+        let answer = secret(&secrets, "token").unwrap();
+        assert_eq!(answer.data, b"hunter2");
+        assert_eq!(format!("{answer:?}"), "SecretResponse(***)");
+        assert!(!format!("{secrets:?}").contains("hunter2"));
+        assert_eq!(secret(&secrets, "npmrc").unwrap_err().code(), tonic::Code::NotFound);
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub(crate) enum FileError {
     Read { name: String, source: io::Error },
     #[error("{name} is larger than {limit} MB")]
     TooLarge { name: String, limit: u64 },
+    #[error("{name} is larger than {limit} bytes")]
+    TooManyBytes { name: String, limit: u64 },
     #[error("{name} is not UTF-8 text (byte {byte})")]
     NotText { name: String, byte: usize, utf16: bool },
     #[error("no manifests in {names}", names = names.join(", "))]

@@ -12,14 +12,30 @@ const LARGEST: u64 = LARGEST_MEGABYTES * 1_000_000;
 
 /// Reads a text of at most 10 MB. `name` is what messages call it.
 pub(crate) fn read_text(path: &Path, name: &str) -> Result<SourceText, FileError> {
-    let file = OpenOptions::new().read(true).open(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => FileError::Missing { name: name.to_owned() },
-        _ => FileError::Read { name: name.to_owned(), source },
-    })?;
-    bounded(file, name)
+    bounded(open(path, name)?, name)
 }
 
-/// The same; none where there is no such file.
+fn open(path: &Path, name: &str) -> Result<impl Read + use<>, FileError> {
+    OpenOptions::new().read(true).open(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => FileError::Missing { name: name.to_owned() },
+        _ => FileError::Read { name: name.to_owned(), source },
+    })
+}
+
+/// Reads the bytes of a file of at most `limit`, which need not be a text.
+pub(crate) fn read_bytes(path: &Path, name: &str, limit: u64) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    open(path, name)?
+        .take(limit + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|source| FileError::Read { name: name.to_owned(), source })?;
+    if bytes.len() as u64 > limit {
+        return Err(FileError::TooManyBytes { name: name.to_owned(), limit });
+    }
+    Ok(bytes)
+}
+
+/// A text as [`read_text`] has it; none where there is no such file.
 pub(crate) fn read_if_there(path: &Path, name: &str) -> Result<Option<SourceText>, FileError> {
     match read_text(path, name) {
         Err(FileError::Missing { .. }) => Ok(None),

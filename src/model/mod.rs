@@ -6,7 +6,9 @@ mod commit;
 mod connection;
 mod event;
 mod image;
+mod image_path;
 mod manifests;
+mod nearest;
 mod object;
 mod outcome;
 mod place;
@@ -28,7 +30,9 @@ pub use event::{
     Stamped, StepState, SwitchEvent,
 };
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
+pub use image_path::{ImagePath, ImagePathError};
 pub use manifests::{Allow, Layers};
+pub use nearest::nearest;
 pub use object::{FieldPath, HookRules, Object, ObjectId, PathStep, Rendered, Resource, Stage};
 pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};
 pub use place::{DocumentRef, Place, SourceText};
@@ -38,7 +42,7 @@ pub use release::{
     Target, Traffic,
 };
 pub use rollout::{LogSource, Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
-pub use secret::{Login, Masked, Redactor};
+pub use secret::{BuildSecret, Login, Masked, MaskedBytes, Redactor};
 pub use setting::{Origin, Sourced, Variables};
 pub use status::{EnvironmentStatus, Health, PodStatus, Status, TrafficStatus, WorkloadStatus};
 pub use stop::Stop;

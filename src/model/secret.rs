@@ -30,6 +30,35 @@ impl fmt::Debug for Masked {
     }
 }
 
+/// The same for what need not be a text.
+#[derive(Clone, PartialEq, Eq)]
+pub struct MaskedBytes(Zeroizing<Vec<u8>>);
+
+impl MaskedBytes {
+    pub fn new(value: Vec<u8>) -> Self {
+        Self(Zeroizing::new(value))
+    }
+
+    /// The value itself, for the wire only.
+    pub fn reveal(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MaskedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// What a build may read by `RUN --mount=type=secret`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuildSecret {
+    /// As the Dockerfile names it.
+    pub id: String,
+    pub value: MaskedBytes,
+}
+
 /// A login for one registry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {

@@ -182,7 +182,12 @@ fn read_manifests(
     } else {
         files::manifests(&context.directory, files, environment)?
     };
-    let manifests = render::read(&layers)?;
+    let mut manifests = render::read(&layers)?;
+    if checkout.settings.substitute.value {
+        manifests.substitute(&plan::values(target))?;
+    } else {
+        manifests.remark_placeholders();
+    }
     secret::learn(&context.redactor, manifests.objects());
     Ok(manifests)
 }
@@ -199,7 +204,7 @@ fn images(checkout: &Checkout, manifests: &Manifests, ready_made: bool) -> Resul
     if !checkout.settings.images.is_empty() {
         return Ok(checkout.settings.images.clone());
     }
-    match render::app_image(manifests) {
+    match render::app_image(manifests, &checkout.settings.image_paths.value) {
         Ok(repository) => {
             let rule = Origin::Rule("the image without a tag in the manifests".to_owned());
             Ok(vec![ImageSettings::conventional(Sourced::new(repository, rule))])

@@ -8,6 +8,7 @@ use super::{
     Context,
     application::Application,
     failure::{Failure, all, conclude},
+    secret,
 };
 use crate::{
     config::ImageSettings,
@@ -53,7 +54,8 @@ async fn build_one(
     registry: &Registry,
     image: &ImageSettings,
 ) -> Result<Reference, Failure> {
-    let request = request(application, image);
+    let secrets = secret::of_build(context, &application.checkout.facts.root, image)?;
+    let request = BuildRequest { secrets, ..request(application, image) };
     let logins = registry.logins()?;
     let built = engine.build(&request, &logins, context.listener.as_ref(), &context.stop).await;
     built.map_err(|error| shown_from(&application.checkout.facts.root, error.into()))?;
@@ -79,6 +81,7 @@ fn request(application: &Application, image: &ImageSettings) -> BuildRequest {
         target: image.target.clone(),
         args: image.args.clone(),
         labels: application.target.commit.as_ref().map(|commit| labels(application, commit)).unwrap_or_default(),
+        secrets: Vec::new(),
         platform: image.platform.clone(),
         shared_key: format!("{}:{}:{}", root.display(), image.dockerfile, image.target.as_deref().unwrap_or_default()),
         reference,

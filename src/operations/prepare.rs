@@ -199,6 +199,7 @@ fn release(
         color: color.as_deref(),
         live_selector: traffic.map(|traffic| &traffic.selector),
         allow: &settings.allow,
+        image_paths: &settings.image_paths.value,
         revision: history.map(|history| history.next),
         runs: &history.map(|history| earlier_runs(history, settings.rerun_hooks)).unwrap_or_default(),
         is_first: history.is_none_or(|history| history.last_succeeded().is_none()),

@@ -41,6 +41,7 @@ async fn rendered(context: &Context, application: &Application, secrets: bool) -
         color: blue_green.map(|blue_green| blue_green.other(None)),
         live_selector: None,
         allow: &settings.allow,
+        image_paths: &settings.image_paths.value,
         revision: None,
         runs: &[],
         is_first: false,

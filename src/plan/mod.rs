@@ -11,6 +11,7 @@ mod slug;
 mod switch;
 mod tag;
 mod target;
+mod values;
 
 pub(crate) use admit::{admit, order};
 pub(crate) use changes::changes;
@@ -18,6 +19,7 @@ pub(crate) use error::PlanError;
 pub(crate) use prune::{PruneRules, protection, prune, where_to_look};
 pub(crate) use switch::{Decision, Readiness, Wish, switch};
 pub(crate) use target::{environments, notes, target};
+pub(crate) use values::values;
 
 /// The environment that is guarded even where no file says so.
 const PRODUCTION: &str = "production";

@@ -4,7 +4,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::model::hex;
 
-const LONGEST: usize = 63;
+pub(super) const LONGEST: usize = 63;
 
 /// The template with its placeholders filled; each is cut so that the whole is a DNS label. None where it cannot be one.
 pub(super) fn fill(template: &str, values: &[(&str, Option<&str>)]) -> Option<String> {

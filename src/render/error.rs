@@ -36,6 +36,13 @@ pub(crate) enum RenderError {
     #[error("{object} is {size} bytes, and the API server takes at most 3 MiB")]
     TooLarge { object: Box<ObjectId>, size: usize, place: Option<Box<Place>> },
 
+    #[error("`${{shipway.{name}}}` is nothing")]
+    UnknownValue { name: String, nearest: Option<String>, known: String, place: Option<Box<Place>> },
+    #[error("`${{shipway.{name}}}` has no value here: there is no {name}")]
+    NoValue { name: String, place: Option<Box<Place>> },
+    #[error("`${{shipway.` has no `}}`")]
+    OpenPlaceholder { place: Option<Box<Place>> },
+
     #[error("the manifests name no image without a tag or with `latest`, so none is known to be the app's")]
     NoAppImage { found: Vec<String> },
     #[error("the manifests name several images without a tag or with `latest`: {names}", names = listed(repositories))]
@@ -91,6 +98,10 @@ impl Explain for RenderError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Yaml(error) => return error.hints(),
+            Self::UnknownValue { nearest: Some(nearest), .. } => format!("did you mean `${{shipway.{nearest}}}`?"),
+            Self::UnknownValue { known, .. } => format!("known here: {known}"),
+            Self::NoValue { .. } => "give it by a flag: `--branch`, say".into(),
+            Self::OpenPlaceholder { .. } => "write it as in `${shipway.env}`".into(),
             Self::Removed { removed, also, .. } => return to_serve_again(removed, also),
             Self::NotAnObject { .. } | Self::Missing { .. } => return self.hints_of_form(),
             Self::NotText { place, .. } => quote_it(place.as_deref()),
@@ -168,6 +179,9 @@ impl Explain for RenderError {
             | Self::TooLarge { place, .. }
             | Self::Placeholder { place, .. }
             | Self::Image { place, .. }
+            | Self::UnknownValue { place, .. }
+            | Self::NoValue { place, .. }
+            | Self::OpenPlaceholder { place }
             | Self::OtherNamespace { place, .. }
             | Self::ClusterScoped { place, .. }
             | Self::OtherApp { place, .. }

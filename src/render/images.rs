@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::{Manifests, RenderError, template};
-use crate::model::{DocumentRef, FieldPath, Image, Note, Object, ObjectId, Reference, ReferenceError, Repository};
+use crate::model::{
+    DocumentRef, FieldPath, Image, ImagePath, Note, Object, ObjectId, Reference, ReferenceError, Repository,
+};
 
 /// One place where a manifest names an image.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,30 +20,36 @@ pub(super) struct ImageUse {
 }
 
 /// All images of the manifests: containers, init containers, ephemeral containers and image volumes of every pod
-/// template, in the order of the files.
-pub(super) fn images(manifests: &Manifests) -> Vec<ImageUse> {
-    manifests.objects().flat_map(|object| uses(&object)).collect()
+/// template, and what the configuration names beside them, in the order of the files.
+pub(super) fn images(manifests: &Manifests, paths: &[ImagePath]) -> Vec<ImageUse> {
+    manifests.objects().flat_map(|object| uses(&object, paths)).collect()
 }
 
-pub(super) fn uses(object: &Object) -> Vec<ImageUse> {
-    let mut found = Vec::new();
+pub(super) fn uses(object: &Object, paths: &[ImagePath]) -> Vec<ImageUse> {
+    let mut places: Vec<FieldPath> = Vec::new();
     for template in template::templates(object) {
         let containers = template::containers(&object.body, &template);
         let containers = containers.into_iter().map(|(path, _)| path.key("image"));
         let volumes = template::volumes(&object.body, &template);
         let volumes = volumes.into_iter().map(|(path, _)| path.key("image").key("reference"));
-        found.extend(containers.chain(volumes).filter_map(|path| {
-            let text = path.find(&object.body)?.as_str()?.to_owned();
-            let reference = text.parse();
-            Some(ImageUse { text, reference, object: object.id.clone(), path, from: object.from.clone() })
-        }));
+        places.extend(containers.chain(volumes));
     }
-    found
+    for path in paths.iter().filter(|path| path.is_of(&object.id)).flat_map(|path| path.find(&object.body)) {
+        if !places.contains(&path) {
+            places.push(path);
+        }
+    }
+    let found = places.into_iter().filter_map(|path| {
+        let text = path.find(&object.body)?.as_str()?.to_owned();
+        let reference = text.parse();
+        Some(ImageUse { text, reference, object: object.id.clone(), path, from: object.from.clone() })
+    });
+    found.collect()
 }
 
 /// The repository of the app's own image: the only one that the manifests name without a tag or with `latest`.
-pub(crate) fn app_image(manifests: &Manifests) -> Result<Repository, Vec<RenderError>> {
-    let uses = images(manifests);
+pub(crate) fn app_image(manifests: &Manifests, paths: &[ImagePath]) -> Result<Repository, Vec<RenderError>> {
+    let uses = images(manifests, paths);
     let faults: Vec<_> = uses.iter().filter_map(|of| fault(manifests, of)).collect();
     if !faults.is_empty() {
         return Err(faults);
@@ -84,9 +92,13 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 /// Puts the app's images into an object, each as `repository:tag@digest`; answers with the repositories it found.
-pub(super) fn substitute(object: &mut Object, images: &[Image], notes: &mut Vec<Note>) -> BTreeSet<Repository> {
+pub(super) fn substitute(
+    object: &mut Object,
+    (images, paths): (&[Image], &[ImagePath]),
+    notes: &mut Vec<Note>,
+) -> BTreeSet<Repository> {
     let mut found = BTreeSet::new();
-    for of in uses(object) {
+    for of in uses(object, paths) {
         let Ok(written) = &of.reference else { continue };
         let Some(image) = images.iter().find(|image| image.reference.repository == written.repository) else {
             continue;
@@ -137,11 +149,30 @@ mod tests {
               spec: {workerGroupSpecs: [{template: {spec: {containers: [{image: g}]}}}]}}",
             "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {image: h}}",
         ]);
-        let found: Vec<_> = images(&manifests).iter().map(|of| of.text.clone()).collect();
+        let found: Vec<_> = images(&manifests, &[]).iter().map(|of| of.text.clone()).collect();
         assert_eq!(found, ["a", "b", "c", "d", "e", "f", "g"]);
-        let uses = images(&manifests);
+        let uses = images(&manifests, &[]);
         assert_eq!(uses[5].path.to_string(), "spec.template.spec.containers[0].image");
         assert_eq!(manifests.place(&uses[3].from, &uses[3].path).unwrap().line, 3);
+    }
+
+    #[test]
+    fn other_places_are_those_that_are_named() {
+        let workflow = "apiVersion: argoproj.io/v1alpha1\nkind: Workflow\nmetadata: {name: a}\nspec:\n  templates:\n  \
+             - container: {image: team/app}\n  - script: {image: python}\n";
+        let paths = ["spec.templates[].container", "spec.templates[].container.image", "spec.templates[].script"]
+            .map(|path| ImagePath::new("Workflow.argoproj.io", path).unwrap());
+        let manifests = manifests(&[workflow]);
+        let texts = |paths| images(&manifests, paths).iter().map(|of| of.text.clone()).collect::<Vec<_>>();
+        assert_eq!(texts(&[]), [""; 0]);
+        assert_eq!(texts(&paths[..2]), ["team/app"]);
+        assert_eq!(texts(&paths), ["team/app", "python"]);
+        assert_eq!(app_image(&manifests, &paths[..1]).unwrap().to_string(), "team/app");
+        let mut object = manifests.objects().next().unwrap();
+        let image = Image { reference: "team/app:v1".parse().unwrap(), platforms: Vec::new() };
+        let used = substitute(&mut object, (&[image], &paths), &mut Vec::new());
+        assert_eq!(used.len(), 1);
+        assert_eq!(object.body["spec"]["templates"][0]["container"]["image"], "team/app:v1");
     }
 
     #[test]
@@ -158,7 +189,7 @@ mod tests {
                 .map(|(n, image)| deployment(image).replace("name: web}", &format!("name: w{n}}}")))
                 .collect();
             let texts: Vec<_> = texts.iter().map(String::as_str).collect();
-            match (app_image(&manifests(&texts)), expected) {
+            match (app_image(&manifests(&texts), &[]), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found.to_string(), expected),
                 (Err(errors), Err(hint)) => assert!(errors[0].hints()[0].contains(hint), "{:?}", errors[0].hints()),
                 (found, expected) => panic!("{images:?}: {found:?}, not {expected:?}"),
@@ -176,7 +207,7 @@ mod tests {
             ("'{{ .Values.image }}:latest'", "placeholder", "shipway puts in the tag"),
             ("team/App:latest", "cannot be read", ""),
         ] {
-            let errors = app_image(&manifests(&[&deployment(image)])).unwrap_err();
+            let errors = app_image(&manifests(&[&deployment(image)]), &[]).unwrap_err();
             let [error] = &errors[..] else { panic!("{errors:?}") };
             assert!(error.to_string().contains(said), "{error}");
             assert!(error.hints().join("").contains(hint), "{:?}", error.hints());

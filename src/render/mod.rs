@@ -11,6 +11,7 @@ mod merge;
 mod read;
 mod release;
 mod scope;
+mod substitute;
 mod template;
 
 pub(crate) use error::RenderError;

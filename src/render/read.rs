@@ -18,7 +18,7 @@ use crate::{
 /// The objects of one environment, as the manifests have them.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Manifests {
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     texts: Vec<SourceText>,
     /// What was read in another way than it was perhaps meant: keys that stand twice.
     pub warnings: Vec<Problem>,
@@ -26,15 +26,15 @@ pub(crate) struct Manifests {
 
 /// An object at rest: as a text it takes a twentieth of the memory.
 #[derive(Clone, Debug)]
-struct Entry {
+pub(super) struct Entry {
     id: ObjectId,
     resource: Resource,
-    json: String,
+    pub(super) json: String,
     from: Vec<DocumentRef>,
 }
 
 impl Entry {
-    fn new(object: Object) -> Self {
+    pub(super) fn new(object: Object) -> Self {
         Self { id: object.id, resource: object.resource, json: object.body.to_string(), from: object.from }
     }
 
@@ -47,7 +47,7 @@ impl Entry {
         Self::new(object)
     }
 
-    fn object(&self) -> Object {
+    pub(super) fn object(&self) -> Object {
         Object {
             id: self.id.clone(),
             resource: self.resource.clone(),

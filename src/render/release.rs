@@ -15,8 +15,8 @@ use super::{
 use crate::{
     kinds,
     model::{
-        Allow, BlueGreen, Change, DocumentRef, FieldPath, HookRules, Image, JobRun, Note, Object, ObjectChange,
-        ObjectId, PathStep, Release, Rendered, Repository, Stage, Target,
+        Allow, BlueGreen, Change, DocumentRef, FieldPath, HookRules, Image, ImagePath, JobRun, Note, Object,
+        ObjectChange, ObjectId, PathStep, Release, Rendered, Repository, Stage, Target,
     },
     yaml,
 };
@@ -32,6 +32,8 @@ pub(crate) struct Rendering<'r> {
     /// The selector of the Service as the cluster has it; none before the first deploy.
     pub live_selector: Option<&'r BTreeMap<String, String>>,
     pub allow: &'r Allow,
+    /// Where images stand outside of pod templates.
+    pub image_paths: &'r [ImagePath],
     /// The release's number, which Jobs are named by; none keeps their names.
     pub revision: Option<u64>,
     /// The Jobs of earlier releases, the newest first.
@@ -122,10 +124,11 @@ impl<'r> Work<'r> {
     }
 
     fn take(&mut self, mut object: Object) -> Result<(), RenderError> {
+        let (images, paths) = (self.rendering.images, self.rendering.image_paths);
         let faults =
-            images::uses(&object).iter().filter_map(|of| images::fault(self.manifests, of)).collect::<Vec<_>>();
+            images::uses(&object, paths).iter().filter_map(|of| images::fault(self.manifests, of)).collect::<Vec<_>>();
         self.errors.extend(faults);
-        self.used.append(&mut images::substitute(&mut object, self.rendering.images, &mut self.notes));
+        self.used.append(&mut images::substitute(&mut object, (images, paths), &mut self.notes));
         if let Scope::PassedOver(remark) =
             scope::place_in(&mut object, self.target, self.rendering.allow, self.manifests)?
         {
@@ -237,7 +240,7 @@ impl<'r> Work<'r> {
     fn finish(mut self) -> Result<Prepared, Vec<RenderError>> {
         // what was not read to its end proves nothing
         if self.errors.is_empty() {
-            let found = || images::texts(&images::images(self.manifests));
+            let found = || images::texts(&images::images(self.manifests, self.rendering.image_paths));
             let unused = self.rendering.images.iter().filter(|image| !self.used.contains(&image.reference.repository));
             self.errors.extend(unused.map(|image| RenderError::UnusedImage {
                 repository: image.reference.repository.clone(),
@@ -414,6 +417,7 @@ spec:
             color: None,
             live_selector: None,
             allow: ALLOW,
+            image_paths: &[],
             revision: None,
             runs: &[],
             is_first: true,

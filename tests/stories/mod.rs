@@ -2,6 +2,7 @@
 
 mod blue_green;
 mod build;
+mod configuration;
 mod connection;
 mod deploy;
 mod failures;
