@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{build, completions, config, deploy, man, plan, push, release, render, schema, status, switch};
+use super::{build, completions, config, deploy, envs, man, plan, push, release, render, schema, status, switch};
 use crate::{
     config::Flags,
     report::{Output, Verbosity},
@@ -51,6 +51,7 @@ pub(super) enum Command {
     Plan(plan::Plan),
     Render(render::Render),
     Status(status::Status),
+    Envs(envs::Envs),
     Config(config::Config),
     Schema(schema::Schema),
     Completions(completions::Completions),

@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod crash;
 mod deploy;
+mod envs;
 mod man;
 mod plan;
 mod push;

@@ -158,6 +158,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Plan(plan) => plan.run(context).await,
         Command::Render(render) => render.run(context).await,
         Command::Status(status) => status.run(context).await,
+        Command::Envs(envs) => envs.run(context).await,
         Command::Config(config) => config.run(context).await,
         Command::Schema(schema) => answered(schema.answer()),
         Command::Completions(completions) => answered(completions.answer()),

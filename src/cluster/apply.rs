@@ -256,7 +256,12 @@ impl Cluster {
     }
 
     /// `preconditions` as in `DeleteOptions`: none where it is empty.
-    async fn delete_if(&self, resource: &Resource, id: &ObjectId, preconditions: Value) -> Result<bool, ClusterError> {
+    pub(super) async fn delete_if(
+        &self,
+        resource: &Resource,
+        id: &ObjectId,
+        preconditions: Value,
+    ) -> Result<bool, ClusterError> {
         let options = json!({
             "apiVersion": "v1",
             "kind": "DeleteOptions",

@@ -112,6 +112,11 @@ impl ClusterError {
         }
     }
 
+    /// True where the login may not do this.
+    pub(crate) fn is_denied(&self) -> bool {
+        self.reason() == Some(Reason::Forbidden)
+    }
+
     /// True where the object (or its namespace) is not there.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self.reason(), Some(Reason::NotFound | Reason::NamespaceMissing))

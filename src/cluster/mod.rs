@@ -5,12 +5,14 @@
 
 mod apply;
 mod connect;
+mod copies;
 mod credential;
 mod discovery;
 mod error;
 mod kubeconfig;
 mod lease;
 mod logs;
+mod namespace;
 mod owners;
 mod patience;
 mod proxy;
@@ -24,6 +26,7 @@ mod watch;
 
 pub(crate) use apply::{Rehearsed, applied, is_untouched, owns_all};
 pub(crate) use connect::Cluster;
+pub(crate) use copies::{is_copy, is_same_secret};
 pub(crate) use discovery::Served;
 pub(crate) use error::ClusterError;
 pub(crate) use lease::{Lease, LeaseRequest};

@@ -155,6 +155,7 @@ mod tests {
             at: jiff::Timestamp::UNIX_EPOCH,
             applied: Vec::new(),
             jobs: Vec::new(),
+            made_namespace: None,
         }
     }
 

@@ -226,6 +226,27 @@ fn learn_values(secret: &Value, redactor: &Redactor) {
             && !PUBLIC_KEYS.contains(&key.as_str())
         {
             redactor.learn(&text);
+            learn_logins(&text, redactor);
+        }
+    }
+}
+
+/// The parts of a registry login (`.dockerconfigjson`), each of which a message may repeat by itself.
+fn learn_logins(text: &str, redactor: &Redactor) {
+    let Ok(Value::Object(configuration)) = serde_json::from_str(text) else { return };
+    let logins = configuration.get("auths").and_then(Value::as_object).unwrap_or(&configuration);
+    for (key, secret) in logins.values().filter_map(Value::as_object).flatten() {
+        let Some(secret) = secret.as_str() else { continue };
+        match key.as_str() {
+            "password" | "identitytoken" | "registrytoken" => redactor.learn(secret),
+            "auth" => {
+                redactor.learn(secret);
+                let decoded = base64::engine::general_purpose::STANDARD.decode(secret).ok();
+                if let Some(text) = decoded.and_then(|bytes| String::from_utf8(bytes).ok()) {
+                    redactor.learn(text.split_once(':').map_or("", |(_, password)| password));
+                }
+            }
+            _ => {}
         }
     }
 }
@@ -247,6 +268,16 @@ mod tests {
         clean(&mut secret, &redactor);
         assert_eq!(secret["metadata"]["annotations"], json!({LAST_APPLIED: "***", "other": "stays"}));
         assert_eq!(redactor.clean("hunter22 aHVudGVyMjI= in demo-qa"), "*** *** in demo-qa");
+    }
+
+    #[test]
+    fn the_parts_of_a_registry_login_are_learnt() {
+        let redactor = Redactor::default();
+        let auths =
+            json!({"auths": {"registry.example.com": {"username": "robot-1", "auth": "cm9ib3QtMTpodW50ZXIyMg=="}}});
+        let encoded = base64::engine::general_purpose::STANDARD.encode(auths.to_string());
+        clean(&mut json!({"kind": "Secret", "data": {".dockerconfigjson": encoded}}), &redactor);
+        assert_eq!(redactor.clean("robot-1 hunter22 cm9ib3QtMTpodW50ZXIyMg=="), "robot-1 *** ***");
     }
 
     #[test]

@@ -82,7 +82,7 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
     let rule = |value: Option<String>, rule: &str| value.map(|value| Sourced::new(value, Origin::Rule(rule.into())));
     let ci = rule(settings.ci.map(str::to_owned), "the CI system's variables");
     let deploy = &settings.deploy;
-    vec![
+    let mut rows = vec![
         Row::new("app", Some(settings.app.clone())),
         Row::new("environment", Some(target.environment.clone())),
         Row::new("namespace", Some(target.namespace.clone())),
@@ -95,6 +95,9 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::new("ci", ci),
         Row::new("context", settings.context.clone().or_else(of_environment)),
         Row::new("server", settings.server.clone()),
+    ];
+    rows.extend(preview(settings, target));
+    rows.extend([
         Row::new("user", settings.user.clone()),
         images(settings),
         image_paths(settings),
@@ -108,7 +111,25 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::new("deploy.prune", Some(deploy.prune.clone())),
         Row::length("deploy.lock_expiry", &deploy.lock_expiry),
         blue_green(settings),
-    ]
+    ]);
+    rows
+}
+
+/// What is done about the namespace of the environment.
+fn preview(settings: &Settings, target: &Target) -> [Row; 3] {
+    let environment = settings.environment_named(&target.environment.value);
+    let origin = environment.map_or(Origin::Default, |environment| environment.name.origin.clone());
+    let preview = environment.map(|environment| environment.preview.clone()).unwrap_or_default();
+    let ttl = match &preview.ttl {
+        Some(ttl) => Row::length("ttl", ttl),
+        None => Row::new::<Value>("ttl", None),
+    };
+    let copied = preview.copy_secrets.map(|copied| {
+        let names: Vec<Value> = copied.names.into_iter().map(Value::from).collect();
+        Sourced::new(Value::from(names), copied.from.origin)
+    });
+    let created = preview.create_namespace.then(|| Sourced::new(true, origin));
+    [Row::new("create_namespace", created), ttl, Row::new("copy_secrets", copied)]
 }
 
 /// Build arguments are named, not shown: people put tokens there.

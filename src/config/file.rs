@@ -96,6 +96,23 @@ pub(super) struct EnvironmentFile {
     pub context: Option<String>,
     /// Ask before anything is changed. Default: true for production.
     pub confirm: Option<bool>,
+    /// Make the namespace where it is not there. Default: false.
+    pub create_namespace: Option<bool>,
+    /// How long after its last deploy a namespace that shipway made may be removed by `destroy --expired`, as in `72h`.
+    pub ttl: Option<Length>,
+    /// Secrets that are copied into the namespace before each deploy, as logins to registries.
+    pub copy_secrets: Option<CopySecretsFile>,
+}
+
+/// Secrets of another namespace of the same cluster.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct CopySecretsFile {
+    /// The namespace they are in.
+    pub from: String,
+    /// Their names, there and here.
+    pub names: Vec<String>,
 }
 
 /// Two Deployments, of which one carries the traffic.

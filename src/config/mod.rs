@@ -6,6 +6,7 @@ mod error;
 mod file;
 mod images;
 mod names;
+mod preview;
 mod resolve;
 mod schema;
 mod settings;
@@ -17,7 +18,8 @@ pub(crate) use error::ConfigError;
 pub(crate) use resolve::{asked_commit, resolve};
 pub(crate) use schema::schema;
 pub(crate) use settings::{
-    DeploySettings, EnvironmentSettings, Flags, ImageSettings, SecretSettings, SecretSource, Settings,
+    CopySecrets, DeploySettings, EnvironmentSettings, Flags, ImageSettings, PreviewSettings, SecretSettings,
+    SecretSource, Settings,
 };
 
 /// The name that is looked for in the repository's root.

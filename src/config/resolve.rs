@@ -12,6 +12,7 @@ use super::{
     file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, Length},
     images::{image_paths, images},
     names::{dns_label, is_dns_label, of_remote},
+    preview,
 };
 
 const DEFAULT_TAG: &str = "{branch}-{sha8}";
@@ -199,7 +200,7 @@ fn environments(
 
 fn environment(
     document: &Document<'_>,
-    written: EnvironmentFile,
+    mut written: EnvironmentFile,
     name: String,
 ) -> Result<EnvironmentSettings, ConfigError> {
     let path = FieldPath(vec![PathStep::Key("environments".into()), PathStep::Key(name.clone())]);
@@ -217,12 +218,15 @@ fn environment(
             return Err(document.wrong(&place, "is no name for a namespace (a-z, 0-9 and `-`, at most 63)", None));
         }
     }
+    let confirm = written.confirm.unwrap_or(name == PRODUCTION);
+    let preview = preview::read(document, &path, &mut written, confirm)?;
     Ok(EnvironmentSettings {
         branches: written.branches.unwrap_or_default(),
         tags: written.tags.unwrap_or_default(),
         namespace: at("namespace", written.namespace),
         context: at("context", written.context),
-        confirm: written.confirm.unwrap_or(name == PRODUCTION),
+        confirm,
+        preview,
         name: Sourced::new(name, document.origin(&path)),
     })
 }
@@ -307,7 +311,7 @@ fn asked_length(asked: Sourced<String>) -> Result<Sourced<f64>, ConfigError> {
 }
 
 /// A bare number is seconds.
-fn seconds(length: &Length) -> Option<f64> {
+pub(super) fn seconds(length: &Length) -> Option<f64> {
     let seconds = match length {
         Length::Seconds(seconds) => *seconds,
         Length::Text(text) => match text.parse::<f64>() {

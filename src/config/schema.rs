@@ -13,9 +13,6 @@ pub(crate) fn schema() -> &'static str {
 const NOT_YET: &[&str] = &[
     "status",
     "environments.*.on_failure",
-    "environments.*.create_namespace",
-    "environments.*.ttl",
-    "environments.*.copy_secrets",
     "environments.*.contexts",
     "deploy.on_failure",
     "deploy.history",

@@ -86,6 +86,24 @@ pub(crate) struct EnvironmentSettings {
     pub context: Option<Sourced<String>>,
     /// True where a person must agree.
     pub confirm: bool,
+    pub preview: PreviewSettings,
+}
+
+/// What is done about the namespace itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct PreviewSettings {
+    /// Make it where it is not there.
+    pub create_namespace: bool,
+    /// Seconds after the last deploy.
+    pub ttl: Option<Sourced<f64>>,
+    pub copy_secrets: Option<CopySecrets>,
+}
+
+/// Secrets of another namespace that the pods here need.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct CopySecrets {
+    pub from: Sourced<String>,
+    pub names: Vec<String>,
 }
 
 /// Lengths are seconds.

@@ -1,4 +1,4 @@
-use super::*;
+use super::{settings::PreviewSettings, *};
 use crate::model::{CiFacts, Commit, Explain as _, Facts, Origin, PullRequest, SourceText, Sourced, Target, Variables};
 
 fn text(content: &str) -> SourceText {
@@ -60,7 +60,7 @@ substitute: true
 environments:
   production: {branches: [master], context: prod}
   staging: {branches: ["release/*"], tags: ["v*"], namespace: shop-staging, confirm: true}
-  any: {branches: ["*"], namespace: "{app}-{branch}"}
+  any: {branches: ["*"], namespace: "{app}-{branch}", create_namespace: true, ttl: 72h, copy_secrets: {from: shop, names: [regcred]}}
   empty:
 blue_green: {service: shop-bg}
 deploy: {timeout: 90s, max_time: 1h30m, settle: 0, restarts: 0, registry_check: false}
@@ -69,6 +69,11 @@ allow: {namespaces: [other], cluster_scoped: [ClusterRole.rbac.authorization.k8s
     );
     let names: Vec<&str> = settings.environments.iter().map(|environment| environment.name.value.as_str()).collect();
     assert_eq!(names, ["production", "staging", "any", "empty"]);
+    let preview = &settings.environments[2].preview;
+    let (ttl, copied) = (preview.ttl.as_ref().unwrap(), preview.copy_secrets.as_ref().unwrap());
+    assert_eq!((preview.create_namespace, ttl.value), (true, 72.0 * 3600.0));
+    assert_eq!((copied.from.value.as_str(), copied.names.as_slice()), ("shop", ["regcred".to_owned()].as_slice()));
+    assert_eq!(settings.environments[0].preview, PreviewSettings::default());
     let confirm: Vec<bool> = settings.environments.iter().map(|environment| environment.confirm).collect();
     assert_eq!(confirm, [true, true, false, false]);
     assert_eq!(settings.images[1].dockerfile, "worker/Dockerfile");
@@ -144,7 +149,6 @@ fn faults_are_told_with_their_place() {
         ("deploy:\n  timout: 3s\n", "2:3", "unknown key `deploy.timout`", "did you mean `timeout`?"), // typos: ignore
         ("substitute: yes please\n", "1:1", "`substitute` must be true or false", ""),
         ("deploy: {on_failure: hold}\n", "1:10", "`deploy.on_failure` is not supported yet", "remove it"),
-        ("environments: {qa: {ttl: 72h}}\n", "1:21", "`environments.qa.ttl` is not supported yet", "remove it"),
         ("app: 12\n", "1:1", "`app` must be a text", "quote it"),
         ("app: My_App\n", "1:1", "`app` may hold a-z", "write `my-app`"),
         ("environments: {qa: {branches: [on]}}\n", "1:32", "`environments.qa.branches[0]` must be a text", "quote it"),
@@ -203,6 +207,43 @@ fn faults_of_images_are_told_with_their_place() {
         ("images: [{name: 'a:1'}]\n", "1:11", "`images[0].name` has a tag or digest", "write `a`"),
         ("images: [{name: a, args: {V: 3.10}}]\n", "1:27", "`images[0].args.V` must be a text", "quote it"),
         ("images: [{name: A}]\n", "1:11", "`images[0].name` is no image repository", ""),
+    ]);
+}
+
+#[test]
+fn faults_of_a_preview_are_told_with_their_place() {
+    table(&[
+        (
+            "environments: {qa: {contexts: [a]}}\n",
+            "1:21",
+            "`environments.qa.contexts` is not supported yet",
+            "remove it",
+        ),
+        (
+            "environments: {qa: {ttl: 72h}}\n",
+            "1:21",
+            "`environments.qa.ttl` counts only for",
+            "add `create_namespace: true`",
+        ),
+        (
+            "environments: {qa: {confirm: true, ttl: 1h}}\n",
+            "1:36",
+            "`environments.qa.ttl` stands where",
+            "remove it, or",
+        ),
+        (
+            "environments: {qa: {create_namespace: true, ttl: 0}}\n",
+            "1:45",
+            "`environments.qa.ttl` is no length",
+            "write it",
+        ),
+        (
+            "environments: {qa: {copy_secrets: {from: A, names: []}}}\n",
+            "1:36",
+            "`environments.qa.copy_secrets.from` is no",
+            "",
+        ),
+        ("environments: {qa: {copy_secrets: {from: a}}}\n", "1:21", "`environments.qa.copy_secrets` needs `names`", ""),
     ]);
 }
 

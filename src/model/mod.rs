@@ -4,10 +4,12 @@ mod ask;
 mod blue_green;
 mod commit;
 mod connection;
+mod environments;
 mod event;
 mod image;
 mod image_path;
 mod manifests;
+mod namespace;
 mod nearest;
 mod object;
 mod outcome;
@@ -25,6 +27,7 @@ pub use ask::Ask;
 pub use blue_green::BlueGreen;
 pub use commit::{Ancestry, CiFacts, Commit, Facts, PullRequest};
 pub use connection::{Connection, ConnectionOptions};
+pub use environments::{EnvironmentEntry, Environments};
 pub use event::{
     ApplyEvent, BuildEvent, Event, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent, SourceEvent,
     Stamped, StepState, SwitchEvent,
@@ -32,6 +35,7 @@ pub use event::{
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
 pub use image_path::{ImagePath, ImagePathError};
 pub use manifests::{Allow, Layers};
+pub use namespace::{LiveNamespace, NamespaceMarks};
 pub use nearest::nearest;
 pub use object::{FieldPath, HookRules, Object, ObjectId, PathStep, Rendered, Resource, Stage};
 pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};

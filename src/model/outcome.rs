@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Change, Digest, Exit, Image, ObjectId, Plan, Problem, Reference, Status};
+use super::{Change, Digest, Environments, Exit, Image, ObjectId, Plan, Problem, Reference, Status};
 
 /// The last word of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -84,4 +84,5 @@ pub enum Answer {
     Built(Vec<Reference>),
     Plan(Box<Plan>),
     Status(Box<Status>),
+    Environments(Box<Environments>),
 }

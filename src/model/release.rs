@@ -162,6 +162,9 @@ pub struct Record {
     /// The Jobs of this release, also those that ran before and were not run again.
     #[serde(default)]
     pub jobs: Vec<JobRun>,
+    /// The uid of the namespace, where shipway made it.
+    #[serde(default)]
+    pub made_namespace: Option<String>,
 }
 
 /// A Job cannot be changed, so each release runs one of its own, unless the same has run to its end before.

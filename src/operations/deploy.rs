@@ -10,6 +10,7 @@ use super::{
     consent,
     delivery::Delivery,
     failure::{Failure, conclude},
+    namespace::{self, Ground},
     observe, prepare, record,
 };
 use crate::{
@@ -47,13 +48,15 @@ pub(super) async fn deploy(
     let registry = application.registry(context);
     let images = application.resolve_images(context, &registry).await?;
     outcome.images = images.iter().map(|image| on_image(image, 0)).collect();
-    let made = prepare::ensure_namespace(application, cluster, &images).await?;
+    // what cannot be had is told before anything is made
+    let mut ground = namespace::look(application, cluster, &images).await?;
+    let patience = Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value);
+    let made = ground.make(context, cluster, patience).await?;
     let lease = record::take_lease(context, application, cluster).await?;
     // from here on a server that is gone for a while is waited for
-    let patience = Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value);
     let cluster = cluster.with_patience(patience, &context.stop);
     let delivery = Delivery { context, application, cluster: &cluster, registry: &registry };
-    let deploy = Deploy { delivery, made, started };
+    let deploy = Deploy { delivery, ground, made, started };
     let ended = deploy.under_lock(images, outcome).await;
     record::let_go(lease, ended).await
 }
@@ -70,6 +73,7 @@ fn on_image(image: &Image, pods: usize) -> PodsOnImage {
 /// A deploy that holds the lock.
 struct Deploy<'d> {
     delivery: Delivery<'d>,
+    ground: Ground,
     /// The Namespace, where this deploy made it before anything else.
     made: Option<ObjectId>,
     started: Instant,
@@ -82,7 +86,11 @@ impl Deploy<'_> {
         for change in prepared.changes.iter_mut().filter(|change| self.made.as_ref() == Some(&change.object)) {
             change.change = Change::Created;
         }
-        self.delivery.carry_out(&prepared, outcome).await?;
+        self.ground.refuse_others(&prepared.history)?;
+        self.ground.settle(context, application, cluster).await?;
+        let ended = self.delivery.carry_out(&prepared, outcome).await;
+        outcome.objects.splice(0..0, self.ground.outcomes());
+        ended?;
         outcome.truth = Some(self.truth(&prepared.release).await);
         Ok(())
     }

@@ -6,7 +6,7 @@ use super::{
     Context,
     application::Application,
     failure::{Failure, conclude},
-    prepare,
+    namespace, prepare,
 };
 use crate::model::{Answer, Exit, Hook, HookPhase, Outcome, Plan, Stage};
 
@@ -37,16 +37,17 @@ async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Re
     let cluster = application.connect_quietly(context).await?;
     application.learn_kinds(&cluster).await?;
     let images = application.find_images(&registry).await?;
-    prepare::missing_namespace(&application, &cluster, &images).await?;
+    let ground = namespace::look(&application, &cluster, &images).await?;
     let target = &application.target;
     let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
     let prepared = prepare::prepare(context, &application, &cluster, images).await?;
+    ground.refuse_others(&prepared.history)?;
     Ok(Plan {
         target: target.clone(),
         connection: cluster.connection().clone(),
         hooks: prepared.release.objects.iter().filter_map(hook).collect(),
         images: prepared.release.images,
-        changes: prepared.changes,
+        changes: ground.changes().into_iter().chain(prepared.changes).collect(),
         order: prepared.order,
         lock: lock.unwrap_or_else(|| "free".to_owned()),
         color: prepared.release.color,

@@ -5,10 +5,9 @@ use futures::future::try_join;
 use super::{Context, application::Application, apply::Step, failure::Failure, places, prune};
 use crate::{
     cluster::{Cluster, History, Rehearsed, is_untouched, owns_all},
-    kinds,
     model::{
-        Ancestry, ApplyEvent, Commit, Exit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Problem, Record,
-        RecordState, Release, Rendered, Traffic, Verdict,
+        Ancestry, ApplyEvent, Commit, Exit, Image, JobRun, Live, Note, ObjectChange, Problem, Record, RecordState,
+        Release, Rendered, Traffic, Verdict,
     },
     plan,
     render::{self, Rendering},
@@ -67,45 +66,6 @@ impl Prepared {
             (pods, Some(record)) => Some(format!("the old version still serves: {pods} pods run {}", record.tag)),
             (pods, None) => Some(format!("{pods} older pods still serve")),
         }
-    }
-}
-
-/// Applies the target's own Namespace first, alone, where it is not there: everything else needs it. Answers what it made.
-///
-/// # Errors
-/// The namespace is not there and no manifest makes it.
-pub(super) async fn ensure_namespace(
-    application: &Application,
-    cluster: &Cluster,
-    images: &[Image],
-) -> Result<Option<ObjectId>, Failure> {
-    let Some(namespace) = missing_namespace(application, cluster, images).await? else { return Ok(None) };
-    cluster.apply(&namespace, None).await?;
-    Ok(Some(namespace.id))
-}
-
-/// The target's own Namespace as it is to be made; none where it is there.
-///
-/// # Errors
-/// It is not there and no manifest makes it.
-pub(super) async fn missing_namespace(
-    application: &Application,
-    cluster: &Cluster,
-    images: &[Image],
-) -> Result<Option<Rendered>, Failure> {
-    let name = &application.target.namespace.value;
-    let id = ObjectId { group: String::new(), kind: "Namespace".to_owned(), namespace: None, name: name.clone() };
-    let Some(kind) = kinds::find("", "Namespace") else { return Ok(None) };
-    if cluster.get(&kind.resource(), &id).await?.is_some() {
-        return Ok(None);
-    }
-    let rendered = release(application, images, None, None)?.release;
-    match rendered.objects.into_iter().find(|object| object.id == id) {
-        Some(namespace) => Ok(Some(namespace)),
-        None => Err(Problem::new("namespace-missing", Exit::Cluster, format!("namespace {name} is not there"))
-            .about(id)
-            .hint(format!("add a manifest `kind: Namespace` with `name: {name}`: shipway applies it first"))
-            .into()),
     }
 }
 
@@ -181,7 +141,8 @@ fn admit(application: &Application, latest: Option<&Record>) -> Result<(Option<S
     Ok((deployed.map(|deployed| plan::order(&deployed.sha, ancestry)), notes))
 }
 
-fn release(
+/// Rendered for what serves and ran before; without either as for a first deploy.
+pub(super) fn release(
     application: &Application,
     images: &[Image],
     traffic: Option<&Traffic>,

@@ -73,9 +73,23 @@ pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<Reco
         at: jiff::Timestamp::now(),
         applied: Vec::new(),
         jobs: prepared.jobs.clone(),
+        made_namespace: made_namespace(cluster, prepared).await?,
     };
     cluster.save_record(&target.namespace.value, &record).await?;
     Ok(record)
+}
+
+/// The uid of the namespace where shipway made it: asked at the first deploy into it, and handed on from record to record,
+/// so that a mark which somebody else put there later does not count.
+async fn made_namespace(cluster: &Cluster, prepared: &Prepared) -> Result<Option<String>, Failure> {
+    let target = &prepared.release.target;
+    match prepared.history.records.last() {
+        Some(record) => Ok(record.made_namespace.clone()),
+        None => {
+            let live = cluster.namespace(&target.namespace.value).await?;
+            Ok(live.filter(|live| live.marks.created).map(|live| live.uid))
+        }
+    }
 }
 
 /// Notes which Jobs were seen to complete: they are not run again.

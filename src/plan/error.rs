@@ -17,6 +17,16 @@ pub(crate) enum PlanError {
     Fork { system: &'static str },
     #[error("`{text}` is no name for a namespace (a-z, 0-9 and `-`, at most 63)")]
     Namespace { text: String },
+    #[error(
+        "`{template}` is too long: it leaves no room for what it puts in (a namespace's name has at most 63 characters)"
+    )]
+    LongNamespace { template: String },
+    #[error("{environment} would go to {namespace}, which is the namespace of {other}")]
+    TakenNamespace { environment: String, namespace: String, other: String },
+    #[error("namespace {namespace} is that of {what} {theirs}, and this is {what} {ours}")]
+    OthersNamespace { namespace: String, what: &'static str, theirs: String, ours: String },
+    #[error("no user is known, and the namespace is named after one")]
+    NoUser,
     #[error("`{text}` is no image tag (letters, digits, `_`, `.`, `-`; at most 128)")]
     Tag { text: String },
     #[error("tracked files are changed, and {environment} takes only what is committed")]
@@ -43,7 +53,10 @@ impl Explain for PlanError {
             Self::NoEnvironment { .. } => "no-environment",
             Self::UnclearDefault { .. } => "default-branch",
             Self::PullRequest { .. } | Self::Fork { .. } => "pull-request",
-            Self::Namespace { .. } => "namespace",
+            Self::Namespace { .. } | Self::LongNamespace { .. } | Self::TakenNamespace { .. } | Self::NoUser => {
+                "namespace"
+            }
+            Self::OthersNamespace { .. } => "namespace-taken",
             Self::Tag { .. } => "tag",
             Self::Dirty { .. } => "dirty",
             Self::Backwards { .. } => "backwards",
@@ -77,6 +90,12 @@ impl Explain for PlanError {
             }
             Self::PullRequest { .. } => "merge it, and deploy the branch it goes to".into(),
             Self::Fork { .. } => "if its code may run there, name the environment: `--env ENV`".into(),
+            Self::LongNamespace { .. } => "shorten `namespace:` in shipway.yaml, or name one with `--namespace`".into(),
+            Self::TakenNamespace { .. } => "rename the branch, or change `namespace:` in shipway.yaml".into(),
+            Self::OthersNamespace { .. } => {
+                "`shipway destroy` for the other, or name another namespace with `--namespace`".into()
+            }
+            Self::NoUser => "set USER, or name a namespace with `--namespace`".into(),
             Self::Namespace { .. } => "name one with `--namespace`, or `namespace:` in shipway.yaml".into(),
             Self::Tag { .. } => "see `tag:` in shipway.yaml, and `--tag`".into(),
             Self::Dirty { .. } => "commit the changes, or say `--allow-dirty`".into(),

@@ -6,6 +6,7 @@ mod diff;
 mod environment;
 mod error;
 mod owner;
+mod preview;
 mod prune;
 mod slug;
 mod switch;
@@ -16,9 +17,10 @@ mod values;
 pub(crate) use admit::{admit, order};
 pub(crate) use changes::changes;
 pub(crate) use error::PlanError;
+pub(crate) use preview::{marks, may_enter, preview};
 pub(crate) use prune::{PruneRules, protection, prune, where_to_look};
 pub(crate) use switch::{Decision, Readiness, Wish, switch};
-pub(crate) use target::{environments, notes, target};
+pub(crate) use target::{environment_names, environments, notes, target};
 pub(crate) use values::values;
 
 /// The environment that is guarded even where no file says so.

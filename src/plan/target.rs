@@ -1,7 +1,7 @@
 //! Where this commit goes.
 
 use crate::{
-    config::Settings,
+    config::{EnvironmentSettings, Settings},
     model::{Facts, Note, Origin, Sourced, Target},
 };
 
@@ -44,25 +44,29 @@ pub(crate) fn environments(settings: &Settings, facts: &Facts) -> Vec<(String, S
         confirm: false,
         unsure: false,
     };
-    let mut all: Vec<Chosen<'_>> = match &settings.environment {
+    let all: Vec<Chosen<'_>> = match &settings.environment {
         Some(asked) => vec![named(&asked.value, asked.origin.clone())],
-        None => settings
-            .environments
-            .iter()
-            .map(|environment| named(&environment.name.value, environment.name.origin.clone()))
-            .collect(),
+        None => environment_names(settings).iter().map(|name| named(name, Origin::Default)).collect(),
     };
-    if all.is_empty() {
-        all = [PRODUCTION, QA].map(|name| named(name, Origin::Default)).into();
-    }
-    let moves = |chosen: &Chosen<'_>| {
+    let changes = |chosen: &Chosen<'_>| {
         let template = chosen.settings.and_then(|found| found.namespace.as_ref());
-        template.is_some_and(|template| template.value.contains("{branch}") || template.value.contains("{user}"))
+        template.is_some_and(|template| moves(&template.value))
     };
     all.iter()
-        .filter(|chosen| !moves(chosen) || current.as_ref() == Some(&chosen.name.value))
+        .filter(|chosen| !changes(chosen) || current.as_ref() == Some(&chosen.name.value))
         .filter_map(|chosen| Some((chosen.name.value.clone(), namespace(settings, chosen).ok()?.value)))
         .collect()
+}
+
+/// The names of all environments, or of the one that was asked for.
+pub(crate) fn environment_names(settings: &Settings) -> Vec<String> {
+    if let Some(asked) = &settings.environment {
+        return vec![asked.value.clone()];
+    }
+    if settings.environments.is_empty() {
+        return [PRODUCTION, QA].map(str::to_owned).into();
+    }
+    settings.environments.iter().map(|environment| environment.name.value.clone()).collect()
 }
 
 /// What a person should know about a target before anything happens.
@@ -92,25 +96,61 @@ fn namespace(settings: &Settings, chosen: &Chosen<'_>) -> Result<Sourced<String>
     }
     let name = &chosen.name.value;
     let configured = chosen.settings.and_then(|found| found.namespace.clone());
-    let template = configured.unwrap_or_else(|| {
-        let template = if name == PRODUCTION { "{app}".to_owned() } else { format!("{{app}}-{name}") };
-        Sourced::new(template, Origin::Rule(format!("environment {name}")))
-    });
-    let values = [
-        ("{app}", Some(settings.app.value.as_str())),
-        ("{branch}", branch_or_tag(settings)),
-        ("{user}", settings.user.as_ref().map(|user| user.value.as_str())),
-    ];
-    if template.value.contains("{branch}") && values[1].1.is_none() {
-        return Err(PlanError::NoBranch);
+    let template = configured
+        .unwrap_or_else(|| Sourced::new(default_namespace(name), Origin::Rule(format!("environment {name}"))));
+    let mut values = Vec::new();
+    for (name, value) in [("{branch}", branch_or_tag(settings)), ("{user}", user(settings))] {
+        match value {
+            Some(value) => values.push((name, value)),
+            None if !template.value.contains(name) => {}
+            None if name == "{branch}" => return Err(PlanError::NoBranch),
+            None => return Err(PlanError::NoUser),
+        }
     }
-    let text =
-        slug::fill(&template.value, &values).ok_or_else(|| PlanError::Namespace { text: template.value.clone() })?;
+    let filled = slug::fill(&template.value, ("{app}", &settings.app.value), &values);
+    let text = filled.map_err(|unfit| match unfit {
+        slug::Unfit::NoRoom => PlanError::LongNamespace { template: template.value.clone() },
+        slug::Unfit::NoLabel => PlanError::Namespace { text: template.value.clone() },
+    })?;
+    refuse_fixed(settings, name, &template.value, &text)?;
     Ok(Sourced::new(text, template.origin))
 }
 
+/// A branch named `qa` must not land in the namespace of qa.
+fn refuse_fixed(settings: &Settings, name: &str, template: &str, namespace: &str) -> Result<(), PlanError> {
+    if !moves(template) {
+        return Ok(());
+    }
+    let fixed = |other: &&EnvironmentSettings| {
+        let template = other.namespace.as_ref().map(|template| template.value.clone());
+        let template = template.unwrap_or_else(|| default_namespace(&other.name.value));
+        !moves(&template) && template.replace("{app}", &settings.app.value) == namespace
+    };
+    match settings.environments.iter().filter(|other| other.name.value != *name).find(fixed) {
+        Some(other) => Err(PlanError::TakenNamespace {
+            environment: name.to_owned(),
+            namespace: namespace.to_owned(),
+            other: other.name.value.clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
+fn default_namespace(environment: &str) -> String {
+    if environment == PRODUCTION { "{app}".to_owned() } else { format!("{{app}}-{environment}") }
+}
+
+/// True where the namespace is another one for each branch or each user.
+pub(super) fn moves(template: &str) -> bool {
+    template.contains("{branch}") || template.contains("{user}")
+}
+
+pub(super) fn user(settings: &Settings) -> Option<&str> {
+    settings.user.as_ref().map(|user| user.value.as_str())
+}
+
 /// On a git tag build the tag stands in for the branch.
-fn branch_or_tag(settings: &Settings) -> Option<&str> {
+pub(super) fn branch_or_tag(settings: &Settings) -> Option<&str> {
     settings.branch.as_ref().or(settings.git_tag.as_ref()).map(|found| found.value.as_str())
 }
 

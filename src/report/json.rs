@@ -95,6 +95,7 @@ fn answer(answer: &Answer) -> Value {
         Answer::Built(references) => json!({ "built": references }),
         Answer::Plan(plan) => json!({ "plan": plan }),
         Answer::Status(status) => json!({ "status": status }),
+        Answer::Environments(found) => json!({ "environments": found.environments }),
     }
 }
 

@@ -106,6 +106,7 @@ fn runs() -> Vec<(&'static str, (Vec<Stamped>, Outcome))> {
         ("problems", with(samples::problems(), Answer::Nothing)),
         ("plan", answered(Answer::Plan(Box::new(samples::plan())))),
         ("status", answered(Answer::Status(Box::new(samples::status())))),
+        ("envs", answered(Answer::Environments(Box::new(samples::environments())))),
     ]
 }
 

@@ -5,6 +5,7 @@ mod build;
 mod configuration;
 mod connection;
 mod deploy;
+mod environments;
 mod failures;
 mod faults;
 mod hooks;

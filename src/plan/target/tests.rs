@@ -127,6 +127,29 @@ fn the_first_environment_that_matches_wins() {
 }
 
 #[test]
+fn previews_are_named_after_branch_and_user_and_take_no_others_place() {
+    let file = r#"
+environments:
+  production: {branches: [master]}
+  mine: {branches: ["mine/*"], namespace: "{app}-{user}"}
+  preview: {branches: ["*"], namespace: "{app}-{branch}"}
+  qa: {branches: ["none"]}
+"#;
+    let of = |branch| decide(&Case { file, branch: Some(branch), ..CASE });
+    assert_eq!(of("cart"), "preview demo-cart cart-fc598063");
+    assert_eq!(of("qa"), "namespace");
+    // no user is known
+    assert_eq!(of("mine/cart"), "namespace");
+    let (mut settings, facts) = resolved(&Case { file, branch: Some("mine/cart"), ..CASE });
+    settings.user = Some(Sourced::new("alice".into(), Origin::Default));
+    assert_eq!(target(&settings, &facts).unwrap().namespace.value, "demo-alice");
+    settings.user = Some(Sourced::new("ci[bot]".into(), Origin::Default));
+    assert_eq!(target(&settings, &facts).unwrap().namespace.value, "demo-ci-bot-262b");
+    settings.app.value = "a".repeat(60);
+    assert!(matches!(target(&settings, &facts), Err(PlanError::LongNamespace { .. })));
+}
+
+#[test]
 fn git_tags_go_where_tags_say() {
     let tagged = |file, tag| decide(&Case { file, branch: None, ci: ci(None, None, Some(tag), None), ..CASE });
     assert_eq!(tagged(FILE, "v1.2"), "staging demo-staging v1.2-fc598063");

@@ -5,8 +5,8 @@ use super::{
     target,
 };
 use crate::model::{
-    Change, EnvironmentStatus, Exit, Health, Hook, HookPhase, ObjectChange, Place, Plan, PodStatus, Problem, Progress,
-    Reference, Status, WorkloadStatus,
+    Change, EnvironmentEntry, EnvironmentStatus, Environments, Exit, Health, Hook, HookPhase, ObjectChange, Place,
+    Plan, PodStatus, Problem, Progress, Reference, Status, WorkloadStatus,
 };
 
 pub(in crate::report) fn plan() -> Plan {
@@ -120,6 +120,38 @@ fn unasked(other: EnvironmentStatus) -> EnvironmentStatus {
         workloads: vec![],
         problem: Some(Problem::new("cluster-denied", Exit::Cluster, text).hint(hint)),
         ..other
+    }
+}
+
+pub(in crate::report) fn environments() -> Environments {
+    let entry = |environment: &str, namespace: &str, tag: &str, age| EnvironmentEntry {
+        tag: Some(tag.into()),
+        age: Some(age),
+        by: Some("alice".into()),
+        ..EnvironmentEntry::new(environment, namespace, None)
+    };
+    let preview = |namespace: &str, tag: &str, left| EnvironmentEntry {
+        created: true,
+        expires_in: Some(left),
+        ..entry("preview", namespace, tag, 260_000)
+    };
+    let denied =
+        Problem::new("cluster-denied", Exit::Cluster, "`deployer` may not list secrets in namespace `demo-staging`");
+    Environments {
+        app: "demo".into(),
+        environments: vec![
+            EnvironmentEntry { color: Some("green".into()), ..entry("production", "demo", "master-fc598063", 7300) },
+            EnvironmentEntry { problem: Some(denied), ..EnvironmentEntry::new("staging", "demo-staging", None) },
+            entry("qa", "demo-qa", "feature_cart-0c2a77d1", 610),
+            preview("demo-feature-cart-6d2d", "feature_cart-0c2a77d1", 200_000),
+            preview(
+                "demo-feature-a-very-long-name-of-a-branch-10b8",
+                "feature_a_very_long_name_of_a_branch-77d1ab00",
+                -5,
+            ),
+            EnvironmentEntry { leaving: true, ..preview("demo-old", "old-1a2b3c4d", 10) },
+            EnvironmentEntry::new("load", "demo-load", None),
+        ],
     }
 }
 

@@ -11,7 +11,7 @@ use crate::model::{
     SwitchEvent, Target, TrafficStatus, Verdict,
 };
 
-pub(super) use answers::{plan, problems, status};
+pub(super) use answers::{environments, plan, problems, status};
 
 /// 2026-11-20 12:01:00 UTC and so many seconds.
 pub(super) fn at(seconds: f64) -> Timestamp {

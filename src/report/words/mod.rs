@@ -4,6 +4,7 @@
 mod apply;
 mod build;
 mod counts;
+mod environments;
 mod lock;
 mod note;
 mod outcome;

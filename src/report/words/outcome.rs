@@ -1,6 +1,6 @@
 //! The last lines of a run, and its answer.
 
-use super::{counts, plan, problem, status};
+use super::{counts, environments, plan, problem, status};
 use crate::{
     model::{Answer, Exit, Outcome},
     report::{
@@ -70,5 +70,6 @@ pub(crate) fn answer(answer: &Answer) -> Shown {
         Answer::Built(references) => lines(references.iter().map(ToString::to_string).collect()),
         Answer::Plan(plan) => Shown::Rows(plan::rows(plan)),
         Answer::Status(status) => Shown::Rows(status::rows(status)),
+        Answer::Environments(found) => Shown::Rows(environments::rows(found)),
     }
 }
