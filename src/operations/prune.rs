@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use super::{Context, application::Application, failure::Failure, failure::interrupted};
 use crate::{
     cluster::{Cluster, ClusterError, History},
+    kinds,
     model::{
-        Applied, ApplyEvent, Change, JobRun, Live, Note, ObjectChange, ObjectId, ObjectOutcome, Problem, RecordState,
-        Release, Selection, Traffic,
+        Applied, ApplyEvent, Change, JobRun, Live, Note, Object, ObjectChange, ObjectId, ObjectOutcome, Problem,
+        RecordState, Release, Selection, Traffic,
     },
     plan::{self, PruneRules},
+    render,
 };
 
 /// What a deploy knows before it writes.
@@ -55,12 +57,52 @@ pub(super) async fn decide(
             )),
         }
     }
+    let templates =
+        found.iter().filter_map(object_of).map(|object| (object.id.clone(), render::configuration_of(&object)));
+    let templates: Vec<(ObjectId, Vec<ObjectId>)> = templates.filter(|(_, used)| !used.is_empty()).collect();
     let rules = PruneRules { all: settings.prune_all, agreed: settings.yes_prune, guarded: target.confirm };
-    let pruning = plan::prune((&known.release.objects, known.live), found, (records, known.jobs), &kept, rules);
+    let mut pruning = plan::prune((&known.release.objects, known.live), found, (records, known.jobs), &kept, rules);
     for (id, why) in pruning.kept {
         context.tell(Note::attention("plan", format!("{id} is gone from the manifests and kept: {why}")));
     }
+    if settings.blue_green.is_some() && pruning.delete.iter().any(|live| is_configuration(&live.id)) {
+        let stays = templates.into_iter().filter(|(id, _)| !pruning.delete.iter().any(|live| live.id == *id));
+        let named: BTreeSet<ObjectId> = stays.flat_map(|(_, used)| used).collect();
+        let of_colors = named_by_colors(application, cluster, known.changes).await?;
+        pruning.delete.retain(|live| !(named.contains(&live.id) || of_colors.contains(&live.id)));
+    }
     Ok(pruning.delete)
+}
+
+fn is_configuration(id: &ObjectId) -> bool {
+    id.group.is_empty() && matches!(id.kind.as_str(), "ConfigMap" | "Secret")
+}
+
+/// What the pods of the colour that is passed over read: it serves, or is the way back.
+async fn named_by_colors(
+    application: &Application,
+    cluster: &Cluster,
+    changes: &[ObjectChange],
+) -> Result<BTreeSet<ObjectId>, Failure> {
+    let mut named = BTreeSet::new();
+    for object in application.manifests.objects() {
+        let namespace = object.id.namespace.clone().or_else(|| Some(application.target.namespace.value.clone()));
+        let id = ObjectId { namespace, ..object.id.clone() };
+        let is_skipped = changes.iter().any(|change| change.change == Change::Skipped && change.object == id);
+        let runs_pods = kinds::find(&id.group, &id.kind).is_none_or(|kind| kind.template.is_some());
+        if is_skipped
+            && runs_pods
+            && let Some(body) = cluster.get(&object.resource, &id).await?
+        {
+            named.extend(render::configuration_of(&Object { id, body, ..object }));
+        }
+    }
+    Ok(named)
+}
+
+fn object_of(live: &Live) -> Option<Object> {
+    let (id, resource) = (live.id.clone(), live.resource.clone());
+    live.body.clone().map(|body| Object { id, resource, body, from: Vec::new() })
 }
 
 fn live(selection: &Selection, body: serde_json::Value) -> Live {

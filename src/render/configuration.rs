@@ -10,7 +10,7 @@ use super::template;
 use crate::model::{FieldPath, Object, Target, hex};
 
 /// Namespace, kind and name of a ConfigMap or Secret.
-type Source = (Option<String>, &'static str, String);
+pub(super) type Source = (Option<String>, &'static str, String);
 
 /// The content of every ConfigMap and Secret of the release, hashed.
 #[derive(Debug, Default)]
@@ -18,11 +18,11 @@ pub(super) struct Configuration(BTreeMap<Source, [u8; 32]>);
 
 impl Configuration {
     pub(super) fn add(&mut self, object: &Object) {
-        let Some(kind) = kind_of(object) else { return };
+        let Some(source) = source_of(object) else { return };
         let mut content = json!({"data": object.body.get("data"), "binaryData": object.body.get("binaryData")});
         content.sort_all_objects();
         let hash = Sha256::digest(content.to_string().as_bytes());
-        self.0.insert((object.id.namespace.clone(), kind, object.id.name.clone()), hash.into());
+        self.0.insert(source, hash.into());
     }
 
     /// The hash of what a template uses of this release, 32 hex digits; none where it uses nothing of it. The key keeps
@@ -45,6 +45,10 @@ pub(super) fn is_configuration(object: &Object) -> bool {
     kind_of(object).is_some()
 }
 
+pub(super) fn source_of(object: &Object) -> Option<Source> {
+    Some((object.id.namespace.clone(), kind_of(object)?, object.id.name.clone()))
+}
+
 fn kind_of(object: &Object) -> Option<&'static str> {
     match (object.id.group.as_str(), object.id.kind.as_str()) {
         ("", "ConfigMap") => Some("ConfigMap"),
@@ -55,32 +59,60 @@ fn kind_of(object: &Object) -> Option<&'static str> {
 
 /// Every ConfigMap and Secret that the pods of a template read.
 fn used(body: &Value, template: &FieldPath) -> BTreeSet<(&'static str, String)> {
-    let mut found = BTreeSet::new();
-    let mut add = |kind: &'static str, name: Option<&Value>| {
-        if let Some(name) = name.and_then(Value::as_str) {
-            found.insert((kind, name.to_owned()));
-        }
-    };
-    for (_, volume) in template::volumes(body, template) {
-        add("ConfigMap", volume.pointer("/configMap/name"));
-        add("Secret", volume.pointer("/secret/secretName"));
-        for source in volume.pointer("/projected/sources").and_then(Value::as_array).into_iter().flatten() {
-            add("ConfigMap", source.pointer("/configMap/name"));
-            add("Secret", source.pointer("/secret/name"));
-        }
-    }
-    for (_, container) in template::containers(body, template) {
-        let items = |field: &str| container.get(field).and_then(Value::as_array).into_iter().flatten();
-        for variable in items("env") {
-            add("ConfigMap", variable.pointer("/valueFrom/configMapKeyRef/name"));
-            add("Secret", variable.pointer("/valueFrom/secretKeyRef/name"));
-        }
-        for source in items("envFrom") {
-            add("ConfigMap", source.pointer("/configMapRef/name"));
-            add("Secret", source.pointer("/secretRef/name"));
+    references(body, template).into_iter().map(|(_, kind, name)| (kind, name)).collect()
+}
+
+/// The same, each with where its name stands.
+pub(super) fn references(body: &Value, template: &FieldPath) -> Vec<(FieldPath, &'static str, String)> {
+    const PROJECTED: [(&str, &str); 2] = [("ConfigMap", "configMap"), ("Secret", "secret")];
+    let mut paths: Vec<(FieldPath, &'static str)> = Vec::new();
+    for (path, volume) in template::volumes(body, template) {
+        paths.push((path.key("configMap").key("name"), "ConfigMap"));
+        paths.push((path.key("secret").key("secretName"), "Secret"));
+        for index in 0..count(volume.pointer("/projected/sources")) {
+            let source = path.key("projected").key("sources").index(index);
+            paths.extend(PROJECTED.map(|(kind, key)| (source.key(key).key("name"), kind)));
         }
     }
-    found
+    for (path, container) in template::containers(body, template) {
+        for index in 0..count(container.get("env")) {
+            let source = path.key("env").index(index).key("valueFrom");
+            paths.push((source.key("configMapKeyRef").key("name"), "ConfigMap"));
+            paths.push((source.key("secretKeyRef").key("name"), "Secret"));
+        }
+        for index in 0..count(container.get("envFrom")) {
+            let source = path.key("envFrom").index(index);
+            paths.push((source.key("configMapRef").key("name"), "ConfigMap"));
+            paths.push((source.key("secretRef").key("name"), "Secret"));
+        }
+    }
+    let found = paths.into_iter().filter_map(|(path, kind)| {
+        let name = path.find(body)?.as_str()?.to_owned();
+        Some((path, kind, name))
+    });
+    found.collect()
+}
+
+fn count(list: Option<&Value>) -> usize {
+    list.and_then(Value::as_array).map_or(0, Vec::len)
+}
+
+/// `flags-1f0c2a9b`: the name with the keyed hash of everything but the metadata. None where there is no content: then
+/// somebody else fills it.
+pub(super) fn content_name(object: &Object, target: &Target) -> Option<String> {
+    const LONGEST: usize = 253;
+    const HASH: usize = 4;
+    let holds = |field: &str| object.body.get(field).and_then(Value::as_object).is_some_and(|data| !data.is_empty());
+    if !["data", "binaryData"].into_iter().any(holds) {
+        return None;
+    }
+    let mut content = object.body.clone();
+    content.as_object_mut()?.shift_remove("metadata");
+    content.sort_all_objects();
+    let key = format!("{}/{}", target.app, target.namespace.value);
+    let hash = hex(&hmac_sha256(key.as_bytes(), content.to_string().as_bytes())[..HASH]);
+    let name: String = object.id.name.chars().take(LONGEST - 1 - 2 * HASH).collect();
+    Some(format!("{}-{hash}", name.trim_end_matches(['-', '.'])))
 }
 
 /// Moves a Secret's `stringData` into `data`, where it wins: left in, a key that is removed later would stay in the

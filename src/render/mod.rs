@@ -13,8 +13,10 @@ mod release;
 mod scope;
 mod substitute;
 mod template;
+mod versions;
 
 pub(crate) use error::RenderError;
 pub(crate) use images::app_image;
 pub(crate) use read::{Manifests, read};
 pub(crate) use release::{Prepared, Rendering, print, release};
+pub(crate) use versions::configuration_of;

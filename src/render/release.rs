@@ -11,6 +11,7 @@ use super::{
     hooks, images, jobs,
     scope::{self, Scope},
     template,
+    versions::Versions,
 };
 use crate::{
     kinds,
@@ -84,6 +85,7 @@ struct Work<'r> {
     rendering: &'r Rendering<'r>,
     colors: Option<Colors<'r>>,
     configuration: Configuration,
+    versions: Versions,
     objects: Vec<Rendered>,
     seen: HashMap<ObjectId, Vec<DocumentRef>>,
     used: BTreeSet<Repository>,
@@ -102,6 +104,7 @@ impl<'r> Work<'r> {
             rendering,
             colors: rendering.blue_green.map(|of| Colors::new(of, rendering.color, rendering.live_selector)),
             configuration: Configuration::default(),
+            versions: Versions::default(),
             objects: Vec::new(),
             seen: HashMap::new(),
             used: BTreeSet::new(),
@@ -120,6 +123,13 @@ impl<'r> Work<'r> {
                 encode_string_data(&mut object);
                 self.configuration.add(&object);
             }
+        }
+        if let Some(colors) = &self.colors {
+            let place = |object: &mut Object| {
+                encode_string_data(object);
+                scope::place_in(object, self.target, self.rendering.allow, self.manifests).is_ok()
+            };
+            self.versions = Versions::gather(self.manifests, colors, self.target, place);
         }
     }
 
@@ -160,6 +170,14 @@ impl<'r> Work<'r> {
         self.refuse_twin(&object)?;
         self.stamp(&mut object)?;
         encode_string_data(&mut object);
+        let colored = self.colors.as_ref().is_some_and(|colors| colors.of(&object).is_some());
+        for object in self.versions.of(object, colored) {
+            self.lay_to_rest(object, stage, hook)?;
+        }
+        Ok(())
+    }
+
+    fn lay_to_rest(&mut self, object: Object, stage: Stage, hook: HookRules) -> Result<(), RenderError> {
         let rendered = Rendered { hook, ..at_rest(object, stage) };
         let Some(rendered) = self.name_run(rendered) else { return Ok(()) };
         if rendered.json.len() > LARGEST_OBJECT {
@@ -620,6 +638,45 @@ spec:
             assert_eq!(service["spec"]["selector"], json!({"app": "demo", "color": selector}));
             assert_eq!(prepared.skipped[0].remark.as_deref(), Some(remark));
         }
+    }
+
+    #[test]
+    fn a_colour_keeps_its_configuration() {
+        let blue_green =
+            BlueGreen { service: "demo-bg".into(), label: "color".into(), colors: ["blue".into(), "green".into()] };
+        let images = [image()];
+        let uses =
+            "envFrom: [{configMapRef: {name: flags}}, {secretRef: {name: s}}, {secretRef: {name: elsewhere}}], name";
+        let blue = BLUE.replace("{name: web", &format!("{{{uses}: web"));
+        let secret = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {a: b}\n";
+        let ingress =
+            "apiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {name: i}\nspec: {tls: [{secretName: s}]}\n";
+        let names_of = |texts: &[&str]| {
+            let rendering = Rendering { blue_green: Some(&blue_green), color: Some("blue"), ..rendering(&images) };
+            let prepared = release(&target(), &manifests(texts), &rendering).unwrap();
+            let blue = body(&prepared, "deployment/demo-blue");
+            let sources = blue["spec"]["template"]["spec"]["containers"][0]["envFrom"].clone();
+            (names(&prepared), sources)
+        };
+        let (objects, sources) = names_of(&[&blue, SWITCH, FLAGS, secret]);
+        let [flags, secret_name] = &objects[..2] else { panic!("{objects:?}") };
+        assert!(flags.starts_with("configmap/flags-") && secret_name.starts_with("secret/s-"), "{objects:?}");
+        assert_eq!(format!("configmap/{}", sources[0]["configMapRef"]["name"].as_str().unwrap()), *flags);
+        assert_eq!(format!("secret/{}", sources[1]["secretRef"]["name"].as_str().unwrap()), *secret_name);
+        assert_eq!(sources[2]["secretRef"]["name"], "elsewhere");
+
+        let (changed, _) = names_of(&[&blue, SWITCH, &FLAGS.replace("'on'", "'off'"), secret]);
+        assert!(changed[0] != *flags && changed[1] == *secret_name, "{changed:?}");
+        let (labelled, _) =
+            names_of(&[&blue, SWITCH, &FLAGS.replace("{name: flags}", "{name: flags, labels: {a: b}}"), secret]);
+        assert_eq!(labelled[0], *flags);
+        // what else names it goes on finding it
+        let (shared, _) = names_of(&[&blue, SWITCH, FLAGS, secret, ingress]);
+        assert!(shared.contains(&"secret/s".to_owned()) && shared.contains(secret_name), "{shared:?}");
+        // nothing to keep: somebody else fills it, or no colour uses it
+        let empty = "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\n";
+        assert!(names_of(&[&blue, SWITCH, FLAGS, empty]).0.contains(&"secret/s".to_owned()));
+        assert!(names_of(&[BLUE, SWITCH, FLAGS]).0.contains(&"configmap/flags".to_owned()));
     }
 
     #[test]
