@@ -1,0 +1,3 @@
+module shipway.dev/measure
+
+go 1.24.0
