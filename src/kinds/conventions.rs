@@ -1,9 +1,17 @@
-//! Custom resources, judged by what their status says by convention: observed generation, then conditions.
+//! Custom resources, judged by what their status says by convention: observed generation, conditions, phase.
+//!
+//! The conventions are those of kstatus (Ready, Reconciling, Stalled), which Flux, cert-manager and Knative follow, the
+//! condition Synced of Sealed Secrets, and the phases of Argo Rollouts, whose conditions say less than the phase does.
+
+use serde_json::Value;
 
 use super::{Judgement, Observation, observation::present, read};
+use crate::model::Verdict;
 
 /// Seconds for a status that may never come.
 const STATUS: f64 = 10.0;
+/// Seconds for a controller to come right by itself.
+const RECOVERY: f64 = 10.0;
 
 pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
@@ -14,17 +22,50 @@ pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
         return Judgement { patience: Some(STATUS), ..Judgement::waiting("a status", None) };
     };
     let generation = read::number(live, &["metadata", "generation"]).unwrap_or(0).max(o.applied.generation);
-    if read::number(status, &["observedGeneration"]).is_some_and(|observed| observed < generation) {
+    if is_of_before(status, generation) {
         return Judgement::waiting("its controller to see the change", None);
     }
-    if let Some(stalled) = ["Stalled", "Failed"].iter().find_map(|kind| read::true_condition(live, kind)) {
-        return Judgement::failed(o.problem("stalled", format!("does not come right: {}", stalled.said())));
-    }
-    let Some(ready) = ["Ready", "Available"].iter().find_map(|kind| read::condition(live, kind)) else {
-        return Judgement::assumed("nothing is known of this kind, and its status tells nothing");
+    by_conditions(o, live).unwrap_or_else(|| by_phase(o, status))
+}
+
+/// True where the controller has not seen this generation: Argo Rollouts writes the number as a text.
+fn is_of_before(status: &Value, generation: i64) -> bool {
+    let observed = |of: &Value| match read::at(of, &["observedGeneration"]) {
+        Some(Value::String(text)) => text.parse().ok(),
+        other => other.and_then(Value::as_i64),
     };
-    if ready.is_true() {
-        return Judgement::ready();
+    let of_conditions = read::list(status, &["conditions"]).iter().filter_map(observed).max();
+    observed(status).or(of_conditions).is_some_and(|observed| observed < generation)
+}
+
+/// None where no condition decides.
+fn by_conditions(o: &Observation<'_>, live: &Value) -> Option<Judgement> {
+    if let Some(stalled) = ["Stalled", "Failed"].iter().find_map(|kind| read::true_condition(live, kind)) {
+        return Some(Judgement::failed(o.problem("stalled", format!("does not come right: {}", stalled.said()))));
     }
-    Judgement::waiting(ready.said(), Some(o.problem("not-ready", format!("is not ready: {}", ready.said()))))
+    if let Some(reconciling) = read::true_condition(live, "Reconciling") {
+        return Some(Judgement::waiting(reconciling.said(), None));
+    }
+    let phase = read::text(live, &["status", "phase"]);
+    // Available is also true while a new version rolls out
+    let decides: &[&str] = if phase.is_empty() { &["Ready", "Synced", "Available"] } else { &["Ready", "Synced"] };
+    let ready = decides.iter().find_map(|kind| read::condition(live, kind))?;
+    if ready.is_true() {
+        return Some(Judgement::ready());
+    }
+    Some(Judgement::waiting(ready.said(), Some(o.problem("not-ready", format!("is not ready: {}", ready.said())))))
+}
+
+fn by_phase(o: &Observation<'_>, status: &Value) -> Judgement {
+    let message = read::text(status, &["message"]);
+    match read::text(status, &["phase"]) {
+        "Healthy" => Judgement::ready(),
+        "Progressing" => Judgement::waiting(if message.is_empty() { "its rollout" } else { message }, None),
+        "Paused" => Judgement::assumed("it is paused, and goes on when somebody promotes it"),
+        "Degraded" => {
+            let problem = o.problem("degraded", format!("is degraded: {message}"));
+            Judgement::new(Verdict::Suspect { problem, grace: RECOVERY })
+        }
+        _ => Judgement::assumed("nothing is known of this kind, and its status tells nothing"),
+    }
 }

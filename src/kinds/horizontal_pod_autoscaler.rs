@@ -21,7 +21,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
         Ok(live) => live,
         Err(answer) => return *answer,
     };
+    let aimless = read::condition(live, "AbleToScale").filter(|condition| condition.status == "False");
     let blind = read::condition(live, "ScalingActive").filter(|condition| condition.status == "False");
     let blind = blind.filter(|condition| condition.reason != "ScalingDisabled");
-    Judgement::ready().warn(blind.map(|condition| warning(o, "not-scaling", format!("does not scale: {}", condition.said()))))
+    Judgement::ready().warn(aimless.or(blind).map(|condition| warning(o, "not-scaling", format!("does not scale: {}", condition.said()))))
 }

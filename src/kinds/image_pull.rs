@@ -23,6 +23,9 @@ pub(super) fn finding(o: &Observation<'_>, pod: &Value, image: &str, message: &s
     let Ok(reference) = image.parse::<Reference>() else {
         return invalid(image, &said);
     };
+    if said.contains("pull policy of Never") {
+        return never_pulled(&reference).with("image", image).with("events", said);
+    }
     let question = Question::ImageExists(reference.clone());
     let reply = o.replies.get(&question);
     let found = match reply {
@@ -44,6 +47,12 @@ pub(super) fn invalid(image: &str, said: &str) -> Finding {
     Finding::new("image-invalid", Weight::Now, format!("`{image}` is not an image reference"))
         .with("events", said)
         .hint("correct `image` in the manifest")
+}
+
+/// Only somebody who loads it onto the node can help.
+fn never_pulled(reference: &Reference) -> Finding {
+    let text = format!("image {} is not on the node, and imagePullPolicy is Never", reference.short());
+    Finding::new("image-never-pulled", Weight::Grace(LOGIN), text).hint("write `imagePullPolicy: IfNotPresent`")
 }
 
 fn missing(o: &Observation<'_>, reference: &Reference) -> Finding {

@@ -43,7 +43,6 @@ pub(super) static KINDS: &[Kind] = &[
     named("", "v1", "Endpoints", "endpoints", Service),
     named("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices", Service),
     named(GATEWAY, "v1", "Gateway", "gateways", Service),
-    named(GATEWAY, "v1", "HTTPRoute", "httproutes", Service),
     named(GATEWAY, "v1", "GRPCRoute", "grpcroutes", Service),
     named(GATEWAY, "v1beta1", "ReferenceGrant", "referencegrants", Service),
     // what calls into the pods once they run

@@ -1,6 +1,6 @@
-//! PodDisruptionBudget: ready when it is observed.
+//! PodDisruptionBudget: ready when it is observed; one that can never allow an eviction is a warning.
 
-use super::{Judgement, Kind, Observation, observation::observed};
+use super::{Judgement, Kind, Observation, observation::observed, read, workload::warning};
 use crate::model::Stage;
 
 pub(super) const KIND: Kind = Kind {
@@ -17,5 +17,15 @@ pub(super) const KIND: Kind = Kind {
 };
 
 fn judge(o: &Observation<'_>) -> Judgement {
-    observed(o).map_or_else(|answer| *answer, |_| Judgement::ready())
+    let live = match observed(o) {
+        Ok(live) => live,
+        Err(answer) => return *answer,
+    };
+    let status = |key| read::count(live, &["status", key]);
+    let (pods, needed) = (status("expectedPods"), status("desiredHealthy"));
+    let forbids = pods > 0 && needed >= pods;
+    Judgement::ready().warn(forbids.then(|| {
+        let text = format!("lets no pod be evicted, so that no node can be drained: it wants {needed} of {pods}");
+        warning(o, "forbids-eviction", text)
+    }))
 }
