@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use super::{build, completions, config, deploy, envs, man, plan, push, release, render, schema, status, switch};
+use super::{
+    build, completions, config, deploy, envs, man, plan, push, release, render, schema, status, switch, unlock,
+};
 use crate::{
     config::Flags,
     report::{Output, Verbosity},
@@ -52,6 +54,7 @@ pub(super) enum Command {
     Render(render::Render),
     Status(status::Status),
     Envs(envs::Envs),
+    Unlock(unlock::Unlock),
     Config(config::Config),
     Schema(schema::Schema),
     Completions(completions::Completions),

@@ -22,6 +22,7 @@ mod status;
 mod switch;
 #[cfg(test)]
 mod tests;
+mod unlock;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -159,6 +159,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Render(render) => render.run(context).await,
         Command::Status(status) => status.run(context).await,
         Command::Envs(envs) => envs.run(context).await,
+        Command::Unlock(unlock) => unlock.run(context).await,
         Command::Config(config) => config.run(context).await,
         Command::Schema(schema) => answered(schema.answer()),
         Command::Completions(completions) => answered(completions.answer()),

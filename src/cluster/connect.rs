@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::{
     credential::{Credential, Issued},
     error::ClusterError,
+    fence::Fence,
     kubeconfig::{Access, access, settings, source},
     patience::Outage,
     proxy::proxy_for,
@@ -29,6 +30,8 @@ pub(crate) struct Cluster {
     pub(super) patience: Duration,
     /// Ends such a wait.
     pub(super) stop: Stop,
+    /// Stands before every write of a run that holds a lock.
+    pub(super) fence: Option<Fence>,
 }
 
 pub(super) struct Inner {
@@ -85,12 +88,12 @@ impl Cluster {
             .map_err(|error| unfit(&connection, &error))?;
         let outage = Mutex::new(Outage::default());
         let inner = Inner { client, connection, credential, redactor: redactor.clone(), listener, outage };
-        Ok(Self { inner: Arc::new(inner), patience: PATIENCE_AT_START, stop: Stop::default() })
+        Ok(Self { inner: Arc::new(inner), patience: PATIENCE_AT_START, stop: Stop::default(), fence: None })
     }
 
     /// The same cluster, with another time to wait for a server that cannot be reached (at connecting: 4 s).
     pub(crate) fn with_patience(&self, patience: Duration, stop: &Stop) -> Self {
-        Self { inner: Arc::clone(&self.inner), patience, stop: stop.clone() }
+        Self { inner: Arc::clone(&self.inner), patience, stop: stop.clone(), fence: self.fence.clone() }
     }
 
     pub(crate) fn connection(&self) -> &Connection {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::model::{Exit, Explain, FieldPath, ObjectId};
+use crate::model::{Claim, Exit, Explain, FieldPath, ObjectId};
 
 /// A field that the server finds fault with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,6 +88,8 @@ pub(crate) enum ClusterError {
     Manifest { object: Box<ObjectId>, fields: Vec<FieldFinding> },
     #[error("the lock is held by {holder} (waited {waited} s)")]
     Locked { holder: String, waited: u64 },
+    #[error("gives way to {}, a newer run of the branch", newer.describe())]
+    Superseded { newer: Box<Claim> },
     #[error("{service} was switched meanwhile: its selector holds {found}, not {expected}{by}")]
     SwitchLost { service: Box<ObjectId>, expected: String, found: String, by: String },
     #[error("stopped before the server was asked")]
@@ -135,6 +137,7 @@ impl Explain for ClusterError {
             Self::Stale { .. } => "changed-meanwhile",
             Self::Manifest { .. } => "manifest",
             Self::Locked { .. } => "locked",
+            Self::Superseded { .. } => "superseded",
             Self::SwitchLost { .. } => "switch-lost",
             Self::Stopped => "interrupted",
             Self::Nonsense { .. } => "cluster-answer",
@@ -145,6 +148,7 @@ impl Explain for ClusterError {
         match self {
             Self::Settings { .. } | Self::NotServed { .. } | Self::Manifest { .. } => Exit::Input,
             Self::Locked { .. } => Exit::Locked,
+            Self::Superseded { .. } => Exit::Superseded,
             Self::Stopped => Exit::Interrupted,
             _ => Exit::Cluster,
         }
@@ -161,9 +165,15 @@ impl Explain for ClusterError {
             Self::Conflict { .. } => {
                 vec!["leave the field out of the manifest, or take the other manager off the object".to_owned()]
             }
-            Self::Locked { .. } => vec!["wait for the other run, or end it".to_owned()],
+            Self::Locked { .. } => {
+                vec!["wait for the other run, or end it; `shipway unlock` takes the lock from it".to_owned()]
+            }
             Self::SwitchLost { .. } => vec!["`shipway status` shows what serves now".to_owned()],
-            Self::Stale { .. } | Self::Manifest { .. } | Self::Stopped | Self::Nonsense { .. } => Vec::new(),
+            Self::Stale { .. }
+            | Self::Manifest { .. }
+            | Self::Superseded { .. }
+            | Self::Stopped
+            | Self::Nonsense { .. } => Vec::new(),
         }
     }
 

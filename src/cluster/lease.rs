@@ -1,27 +1,26 @@
 //! One deploy at a time: a `coordination.k8s.io/v1` Lease for each app and environment.
 //!
 //! It is created by POST and taken by PUT with its resourceVersion, so that of two takers one is refused. It has expired
-//! when no change has been *seen* for its length; clocks of different machines are never compared.
+//! when its holder was not *seen* to renew it for its length; clocks of different machines are never compared.
 
 use std::{
+    collections::BTreeSet,
     hash::{BuildHasher as _, RandomState},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::Duration,
 };
 
 use http::Method;
 use serde_json::{Value, json};
-use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
+use tokio::time::{Instant, timeout};
 
 use super::{
     connect::Cluster,
     error::{ClusterError, Reason},
+    queue,
+    renewal::Lease,
     request::{Call, JSON, MANAGER, built_in, object_path, path},
 };
-use crate::model::{LockEvent, ObjectId, Resource, Stop};
+use crate::model::{Claim, Head, LockEvent, ObjectId, Resource, Stop};
 
 /// Which lock is wanted, and how long it may take.
 #[derive(Clone, Debug)]
@@ -31,232 +30,257 @@ pub(crate) struct LeaseRequest {
     pub environment: String,
     /// For people: `ci run https://..`, `alice`.
     pub holder: String,
+    /// None for a run that takes no part in the order of commits.
+    pub head: Option<Head>,
     /// How long another holder is waited for.
     pub wait: Duration,
-    /// Unrenewed for so long, it is free again. 30 s; renewed at a third of it.
+    /// Unrenewed for so long, it is free again. Renewed at a third of it.
     pub expiry: Duration,
 }
 
-/// A lock that is held and renewed until it is released.
-pub(crate) struct Lease {
-    cluster: Cluster,
-    renewal: JoinHandle<Held>,
-    end: oneshot::Sender<()>,
-    lost: Arc<AtomicBool>,
-}
+/// Says of another run whether ours is newer; true for `came_before` where that one was there first.
+pub(crate) type IsNewer<'n> = dyn Fn(&Claim, bool) -> bool + 'n;
 
-/// What this run knows of its own Lease.
+/// What a run knows of its own Lease.
 #[derive(Clone)]
-struct Held {
-    id: ObjectId,
-    holder: String,
-    /// Tells two runs with the same holder apart.
-    run: String,
-    seconds: u64,
-    transitions: i64,
-    version: String,
+pub(super) struct Held {
+    pub id: ObjectId,
+    pub claim: Claim,
+    pub seconds: u64,
+    pub transitions: i64,
+    /// When it was taken, as the Lease has it.
+    pub taken: String,
+    pub version: String,
+    /// Those who wait, as read with the version.
+    pub waiting: Option<String>,
 }
 
-const RUN: &str = "shipway.dev/run";
 const POLL: Duration = Duration::from_secs(1);
 const REQUEST_TIME: Duration = Duration::from_secs(5);
+const SHORTEST_TIME: Duration = Duration::from_secs(1);
+/// For leaving the queue; an entry that stays does no harm.
+const LEAVE_TIME: Duration = Duration::from_secs(2);
 
 impl Cluster {
     /// Takes the lock, waiting for another holder at most `wait`. Losing it later sets `stop`.
     ///
     /// # Errors
-    /// [`ClusterError::Locked`] after `wait`; [`ClusterError::Stopped`] where `stop` is set meanwhile.
-    pub(crate) async fn take_lease(&self, request: &LeaseRequest, stop: &Stop) -> Result<Lease, ClusterError> {
+    /// [`ClusterError::Locked`] after `wait`; [`ClusterError::Superseded`] where a newer run of the branch waits too or
+    /// has come before; [`ClusterError::Stopped`] where `stop` is set meanwhile.
+    pub(crate) async fn take_lease(
+        &self,
+        request: &LeaseRequest,
+        is_newer: &IsNewer<'_>,
+        stop: &Stop,
+    ) -> Result<Lease, ClusterError> {
+        let mut turn = Turn::new(request, is_newer);
+        let taken = self.wait_for(&mut turn, stop).await;
+        if taken.is_err() && turn.is_announced {
+            // it is gone with the next taker too
+            let _ = timeout(LEAVE_TIME, self.leave(&turn)).await;
+        }
+        taken
+    }
+
+    async fn wait_for(&self, turn: &mut Turn<'_>, stop: &Stop) -> Result<Lease, ClusterError> {
         let start = Instant::now();
-        let mut held = Held::new(request);
-        let mut seen: Option<(String, Instant)> = None;
-        let mut told = String::new();
         loop {
             if stop.is_set() {
                 return Err(ClusterError::Stopped);
             }
-            let live = self.ask_if_there(&Call::get(object_path(&leases(), &held.id, &[])).about(&held.id)).await?;
-            let version = live.as_ref().map(version_of).unwrap_or_default();
-            let since = match &seen {
-                Some((known, since)) if *known == version => *since,
-                _ => seen.insert((version, Instant::now())).1,
-            };
-            if live.as_ref().is_none_or(|live| is_free(live, since.elapsed()))
-                && self.claim(&mut held, live.as_ref()).await?
-            {
-                self.inner.listener.on(LockEvent::Taken { waited: start.elapsed().as_secs_f64() }.into());
-                return Ok(self.keep(held, stop));
+            let live = self.read_lease(&turn.held.id).await?;
+            turn.look(live.as_ref());
+            if let Some(newer) = live.as_ref().and_then(|live| queue::newer_than(live, &turn.held.claim.run)) {
+                return Err(ClusterError::Superseded { newer: Box::new(newer) });
             }
-            let holder = live.as_ref().map(holder_of).unwrap_or_default();
-            if start.elapsed() >= request.wait {
+            let asked = Instant::now();
+            if turn.is_free(live.as_ref()) && self.claim(&mut turn.held, live.as_ref()).await? {
+                self.inner.listener.on(LockEvent::Taken { waited: start.elapsed().as_secs_f64() }.into());
+                return Ok(self.keep(turn.held.clone(), asked, stop));
+            }
+            if start.elapsed() >= turn.request.wait {
+                let holder = live.as_ref().map(holder_of).unwrap_or_default();
                 return Err(ClusterError::Locked { holder, waited: start.elapsed().as_secs() });
             }
-            if holder != told && !holder.is_empty() {
-                self.inner.listener.on(LockEvent::Waiting { holder: holder.clone() }.into());
-                told = holder;
+            if let Some(live) = &live {
+                self.tell_waiting(turn, live);
+                self.announce(turn, live).await?;
             }
             tokio::select! {
-                () = tokio::time::sleep(POLL.min(request.expiry / 4)) => {}
+                () = tokio::time::sleep(POLL.min(turn.request.expiry / 4)) => {}
                 () = stop.wait() => {}
             }
         }
     }
 
-    /// Who holds the lock of an app in an environment; none where it is free.
-    pub(crate) async fn lease_holder(
-        &self,
-        namespace: &str,
-        app: &str,
-        environment: &str,
-    ) -> Result<Option<String>, ClusterError> {
-        let id = lease_id(namespace, app, environment);
-        let live = self.ask_if_there(&Call::get(object_path(&leases(), &id, &[])).about(&id)).await?;
-        Ok(live.as_ref().map(holder_of).filter(|holder| !holder.is_empty()))
+    fn tell_waiting(&self, turn: &mut Turn<'_>, live: &Value) {
+        let holder = holder_of(live);
+        if holder != turn.told && !holder.is_empty() {
+            let since = live["spec"]["acquireTime"].as_str().and_then(|time| time.parse().ok());
+            self.inner.listener.on(LockEvent::Waiting { holder: holder.clone(), since }.into());
+            turn.told = holder;
+        }
+    }
+
+    /// Enters the queue, or says of whom we are newer. Where somebody was quicker the next look does it again.
+    async fn announce(&self, turn: &mut Turn<'_>, live: &Value) -> Result<(), ClusterError> {
+        let claim = &turn.held.claim;
+        let Some(changed) = claim.head.as_ref().and_then(|_| queue::changed(live, &claim.run, Some(claim))) else {
+            return Ok(());
+        };
+        turn.is_announced = true;
+        match self.put_lease(&turn.held.id, &changed, REQUEST_TIME).await {
+            Err(error) if !error.is_missing() && !is_passing(&error) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    async fn leave(&self, turn: &Turn<'_>) -> Result<(), ClusterError> {
+        loop {
+            let Some(live) = self.read_lease(&turn.held.id).await? else { return Ok(()) };
+            let Some(changed) = queue::changed(&live, &turn.held.claim.run, None) else { return Ok(()) };
+            match self.put_lease(&turn.held.id, &changed, REQUEST_TIME).await {
+                Err(ClusterError::Stale { .. }) => {}
+                ended => return ended.map(drop),
+            }
+        }
     }
 
     /// One try to write our name; false where somebody was quicker.
     async fn claim(&self, held: &mut Held, live: Option<&Value>) -> Result<bool, ClusterError> {
         held.transitions = live.map_or(0, |live| live["spec"]["leaseTransitions"].as_i64().unwrap_or(0) + 1);
         held.version = live.map(version_of).unwrap_or_default();
-        match self.write(held, &held.holder).await {
+        held.taken = now();
+        match self.write_lease(held, &held.claim.by).await {
             Ok(version) => {
                 held.version = version;
                 Ok(true)
             }
             Err(ClusterError::Refused { reason: Reason::Exists, .. } | ClusterError::Stale { .. }) => Ok(false),
             // the answer was lost: what is there tells
-            Err(ClusterError::Unreachable { .. }) => self.find_ours(held).await,
+            Err(ClusterError::Unreachable { .. }) => Ok(self.find_ours(held).await?.is_some()),
             Err(error) => Err(error),
         }
     }
 
-    /// True, with the version taken over, where the Lease bears this run's mark.
-    async fn find_ours(&self, held: &mut Held) -> Result<bool, ClusterError> {
-        let live = self.ask_if_there(&Call::get(object_path(&leases(), &held.id, &[])).about(&held.id)).await?;
-        let ours = live
-            .filter(|live| live["metadata"]["annotations"][RUN] == held.run.as_str() && !holder_of(live).is_empty());
+    /// The Lease, with its version and queue taken over, where it bears this run's mark.
+    pub(super) async fn find_ours(&self, held: &mut Held) -> Result<Option<Value>, ClusterError> {
+        let live = self.read_lease(&held.id).await?;
+        let ours = live.filter(|live| !holder_of(live).is_empty() && run_of(live) == held.claim.run);
         if let Some(live) = &ours {
             held.version = version_of(live);
+            held.waiting = queue::waiting_text(live);
         }
-        Ok(ours.is_some())
+        Ok(ours)
+    }
+
+    pub(super) async fn read_lease(&self, id: &ObjectId) -> Result<Option<Value>, ClusterError> {
+        self.ask_if_there(&Call::get(object_path(&leases(), id, &[])).about(id)).await
     }
 
     /// POST for a new Lease, else PUT over the very version that is known. Returns the new version.
-    async fn write(&self, held: &Held, holder: &str) -> Result<String, ClusterError> {
-        let query = [("fieldManager", MANAGER)];
-        let is_new = held.version.is_empty();
-        let (method, path) = if is_new {
-            (Method::POST, path(&leases(), held.id.namespace.as_deref(), None, &query))
-        } else {
-            (Method::PUT, object_path(&leases(), &held.id, &query))
-        };
-        let mut call = Call::write(method, path, JSON, held.body(holder).to_string()).about(&held.id);
-        call.time = REQUEST_TIME;
+    pub(super) async fn write_lease(&self, held: &Held, holder: &str) -> Result<String, ClusterError> {
+        let time = REQUEST_TIME.min(Duration::from_secs(held.seconds) / 2).max(SHORTEST_TIME);
+        if !held.version.is_empty() {
+            return self.put_lease(&held.id, &held.body(holder), time).await;
+        }
+        let path = path(&leases(), held.id.namespace.as_deref(), None, &[("fieldManager", MANAGER)]);
+        let mut call = Call::write(Method::POST, path, JSON, held.body(holder).to_string()).about(&held.id);
+        call.time = time;
         self.ask(&call).await.map(|answer| version_of(&answer))
     }
 
-    fn keep(&self, held: Held, stop: &Stop) -> Lease {
-        let (end, ended) = oneshot::channel();
-        let lost = Arc::new(AtomicBool::new(false));
-        // a renewal has its own end, and is not to be held up by a stopped run
-        let cluster = self.with_patience(Duration::ZERO, &Stop::default());
-        let renewal = tokio::spawn(renew(cluster.clone(), held, ended, stop.clone(), Arc::clone(&lost)));
-        Lease { cluster, renewal, end, lost }
+    async fn put_lease(&self, id: &ObjectId, body: &Value, time: Duration) -> Result<String, ClusterError> {
+        let path = object_path(&leases(), id, &[("fieldManager", MANAGER)]);
+        let mut call = Call::write(Method::PUT, path, JSON, body.to_string()).about(id);
+        call.time = time;
+        self.ask(&call).await.map(|answer| version_of(&answer))
     }
 }
 
-/// Renews until it is told to end, or the lock is lost: then `stop` is set, and nothing more may be written.
-async fn renew(
-    cluster: Cluster,
-    mut held: Held,
-    mut ended: oneshot::Receiver<()>,
-    stop: Stop,
-    lost: Arc<AtomicBool>,
-) -> Held {
-    let expiry = Duration::from_secs(held.seconds);
-    let mut renewed = Instant::now();
-    let mut pause = expiry / 3;
-    loop {
-        tokio::select! {
-            () = tokio::time::sleep(pause) => {}
-            _ = &mut ended => return held,
+/// Somebody was quicker, or the answer was lost.
+fn is_passing(error: &ClusterError) -> bool {
+    matches!(error, ClusterError::Stale { .. } | ClusterError::Unreachable { .. })
+}
+
+/// A run that wants the lock.
+struct Turn<'t> {
+    request: &'t LeaseRequest,
+    is_newer: &'t IsNewer<'t>,
+    held: Held,
+    /// The holder's last sign of life, and since when it is the last one.
+    seen: Option<(String, Instant)>,
+    /// Runs that were compared with ours.
+    known: BTreeSet<String>,
+    has_looked: bool,
+    is_announced: bool,
+    told: String,
+}
+
+impl<'t> Turn<'t> {
+    fn new(request: &'t LeaseRequest, is_newer: &'t IsNewer<'t>) -> Self {
+        Self {
+            request,
+            is_newer,
+            held: Held::new(request),
+            seen: None,
+            known: BTreeSet::new(),
+            has_looked: false,
+            is_announced: false,
+            told: String::new(),
         }
-        let asked = Instant::now();
-        let is_ours = match cluster.write(&held, &held.holder).await {
-            Ok(version) => {
-                held.version = version;
-                true
+    }
+
+    /// Notes the holder's sign of life, and which of the others are older than we are.
+    fn look(&mut self, live: Option<&Value>) {
+        let sign = live.map(sign_of_life).unwrap_or_default();
+        if self.seen.as_ref().is_none_or(|(known, _)| *known != sign) {
+            self.seen = Some((sign, Instant::now()));
+        }
+        let came_before = !self.has_looked;
+        self.has_looked = true;
+        let Some(live) = live.filter(|_| self.held.claim.head.is_some()) else { return };
+        let holder = queue::holder(live).filter(|_| !holder_of(live).is_empty());
+        for other in queue::waiting(live).iter().chain(&holder) {
+            let is_unknown = other.run != self.held.claim.run && self.known.insert(other.run.clone());
+            if is_unknown && (self.is_newer)(other, came_before) {
+                self.held.claim.over.push(other.run.clone());
             }
-            // perhaps our own renewal, whose answer was lost
-            Err(ClusterError::Stale { .. }) => match cluster.find_ours(&mut held).await {
-                Ok(false) => break,
-                found => found.is_ok(),
-            },
-            Err(error) if error.is_missing() => break,
-            Err(_) => false,
-        };
-        if is_ours {
-            renewed = asked;
-            pause = expiry / 3;
-        } else if renewed.elapsed() >= expiry {
-            break;
-        } else {
-            pause = expiry / 15;
         }
     }
-    lost.store(true, Ordering::SeqCst);
-    stop.set();
-    held
-}
 
-impl Lease {
-    /// True once another run may hold it.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::SeqCst)
-    }
-
-    /// Lets the lock go. A failure is not told: it expires by itself.
-    pub(crate) async fn release(self) {
-        let _ = self.end.send(());
-        let Ok(mut held) = self.renewal.await else { return };
-        if self.lost.load(Ordering::SeqCst) {
-            return;
-        }
-        let mut done = self.cluster.write(&held, "").await;
-        if matches!(done, Err(ClusterError::Stale { .. }))
-            && matches!(self.cluster.find_ours(&mut held).await, Ok(true))
-        {
-            done = self.cluster.write(&held, "").await;
-        }
-        if done.is_ok() {
-            self.cluster.inner.listener.on(LockEvent::Released.into());
-        }
+    /// Nobody's, or not renewed for its own length, as seen from here.
+    fn is_free(&self, live: Option<&Value>) -> bool {
+        let unchanged = self.seen.as_ref().map(|(_, since)| since.elapsed()).unwrap_or_default();
+        live.is_none_or(|live| is_free(live, unchanged))
     }
 }
 
 impl Held {
     fn new(request: &LeaseRequest) -> Self {
-        // a fresh RandomState is seeded by the operating system
-        let run = format!("{:016x}", RandomState::new().hash_one(std::process::id()));
+        let run = new_run();
         Self {
             id: lease_id(&request.namespace, &request.app, &request.environment),
-            holder: request.holder.clone(),
-            run,
+            claim: Claim { run, by: request.holder.clone(), head: request.head.clone(), over: Vec::new() },
             seconds: request.expiry.as_secs().max(1),
             transitions: 0,
+            taken: String::new(),
             version: String::new(),
+            waiting: None,
         }
     }
 
     fn body(&self, holder: &str) -> Value {
-        let now = format!("{:.6}", jiff::Timestamp::now());
         let mut metadata = json!({
             "name": self.id.name,
             "namespace": self.id.namespace,
-            "annotations": {RUN: self.run},
+            "annotations": {queue::HOLDER: json!(self.claim).to_string()},
         });
         if !self.version.is_empty() {
             metadata["resourceVersion"] = self.version.as_str().into();
+        }
+        if let Some(waiting) = &self.waiting {
+            metadata["annotations"][queue::WAITING] = waiting.as_str().into();
         }
         json!({
             "apiVersion": "coordination.k8s.io/v1",
@@ -266,18 +290,27 @@ impl Held {
                 "holderIdentity": holder,
                 "leaseDurationSeconds": self.seconds,
                 "leaseTransitions": self.transitions,
-                "acquireTime": now,
-                "renewTime": now,
+                "acquireTime": self.taken,
+                "renewTime": now(),
             },
         })
     }
+}
+
+/// Tells two runs with the same holder apart: a fresh `RandomState` is seeded by the operating system.
+pub(super) fn new_run() -> String {
+    format!("{:016x}", RandomState::new().hash_one(std::process::id()))
+}
+
+pub(super) fn now() -> String {
+    format!("{:.6}", jiff::Timestamp::now())
 }
 
 fn leases() -> Resource {
     built_in("coordination.k8s.io", "v1", "Lease", "leases")
 }
 
-fn lease_id(namespace: &str, app: &str, environment: &str) -> ObjectId {
+pub(super) fn lease_id(namespace: &str, app: &str, environment: &str) -> ObjectId {
     ObjectId {
         group: "coordination.k8s.io".to_owned(),
         kind: "Lease".to_owned(),
@@ -286,23 +319,47 @@ fn lease_id(namespace: &str, app: &str, environment: &str) -> ObjectId {
     }
 }
 
-fn version_of(lease: &Value) -> String {
+pub(super) fn version_of(lease: &Value) -> String {
     lease["metadata"]["resourceVersion"].as_str().unwrap_or_default().to_owned()
 }
 
-fn holder_of(lease: &Value) -> String {
+pub(super) fn holder_of(lease: &Value) -> String {
     lease["spec"]["holderIdentity"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Nobody's, or not renewed for its own length, as seen from here.
+pub(super) fn run_of(lease: &Value) -> String {
+    queue::holder(lease).map(|claim| claim.run).unwrap_or_default()
+}
+
+/// Its length in seconds; 30 where it does not tell.
+pub(super) fn seconds_of(lease: &Value) -> u64 {
+    lease["spec"]["leaseDurationSeconds"].as_u64().unwrap_or(30)
+}
+
+/// What changes with each renewal, and not with those who wait.
+fn sign_of_life(lease: &Value) -> String {
+    format!("{} {} {}", holder_of(lease), run_of(lease), lease["spec"]["renewTime"])
+}
+
 fn is_free(lease: &Value, unchanged: Duration) -> bool {
-    let seconds = lease["spec"]["leaseDurationSeconds"].as_u64().unwrap_or(30);
-    holder_of(lease).is_empty() || unchanged >= Duration::from_secs(seconds)
+    holder_of(lease).is_empty() || unchanged >= Duration::from_secs(seconds_of(lease))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn request() -> LeaseRequest {
+        LeaseRequest {
+            namespace: "demo".to_owned(),
+            app: "demo".to_owned(),
+            environment: "qa".to_owned(),
+            holder: "alice".to_owned(),
+            head: Some(Head { branch: "cart".to_owned(), commit: "a".repeat(40) }),
+            wait: Duration::ZERO,
+            expiry: Duration::from_secs(30),
+        }
+    }
 
     #[test]
     fn a_lease_is_free_when_nobody_holds_or_renews_it() {
@@ -315,17 +372,46 @@ mod tests {
 
     #[test]
     fn two_runs_of_one_holder_differ() {
-        let request = LeaseRequest {
-            namespace: "demo".to_owned(),
-            app: "demo".to_owned(),
-            environment: "qa".to_owned(),
-            holder: "alice".to_owned(),
-            wait: Duration::ZERO,
-            expiry: Duration::from_secs(30),
-        };
-        let (one, other) = (Held::new(&request), Held::new(&request));
-        assert_ne!(one.run, other.run);
+        let (one, other) = (Held::new(&request()), Held::new(&request()));
+        assert_ne!(one.claim.run, other.claim.run);
         assert_eq!(one.id.name, "shipway.demo.qa");
-        assert_eq!(one.body("alice")["metadata"].get("resourceVersion"), None);
+        let body = one.body("alice");
+        assert_eq!(body["metadata"].get("resourceVersion"), None);
+        assert_eq!(run_of(&body), one.claim.run);
+    }
+
+    #[test]
+    fn who_waits_is_no_sign_of_life_of_the_holder() {
+        let held = Held { version: "1".to_owned(), ..Held::new(&request()) };
+        let lease = held.body("alice");
+        let waiting = queue::changed(&lease, "2", Some(&Claim { run: "2".to_owned(), ..held.claim.clone() })).unwrap();
+        assert_eq!(sign_of_life(&lease), sign_of_life(&waiting));
+        let mut renewed = lease.clone();
+        renewed["spec"]["renewTime"] = "later".into();
+        assert_ne!(sign_of_life(&lease), sign_of_life(&renewed));
+    }
+
+    #[test]
+    fn each_of_the_others_is_compared_once_and_who_was_there_came_before() {
+        let asked = std::cell::RefCell::new(Vec::new());
+        let is_newer = |other: &Claim, before: bool| {
+            asked.borrow_mut().push((other.run.clone(), before));
+            before
+        };
+        let request = request();
+        let mut turn = Turn::new(&request, &is_newer);
+        let other = |run: &str| Claim { run: run.to_owned(), ..turn.held.claim.clone() };
+        let (holder, early, late) = (other("holder"), other("early"), other("late"));
+        let mut lease = Held { claim: holder, ..Held::new(&request) }.body("bob");
+        for entry in [&early, &late] {
+            lease = queue::changed(&lease, &entry.run, Some(entry)).unwrap();
+            turn.look(Some(&lease));
+            turn.look(Some(&lease));
+        }
+        assert_eq!(
+            *asked.borrow(),
+            [("early", true), ("holder", true), ("late", false)].map(|(run, b)| (run.to_owned(), b))
+        );
+        assert_eq!(turn.held.claim.over, ["early", "holder"]);
     }
 }

@@ -70,6 +70,10 @@ impl Call {
         self
     }
 
+    fn is_a_write(&self) -> bool {
+        self.method != Method::GET && !self.path.contains("dryRun=All")
+    }
+
     fn request(&self, token: Option<&str>) -> Result<Request<Vec<u8>>, http::Error> {
         let mut request = Request::builder()
             .method(self.method.clone())
@@ -145,6 +149,9 @@ impl Cluster {
     pub(super) async fn ask_text(&self, call: &Call) -> Result<String, Failure> {
         let mut tries = Tries::new();
         loop {
+            if let Some(fence) = self.fence.as_ref().filter(|_| call.is_a_write()) {
+                fence.pass().await.map_err(Failure::Error)?;
+            }
             let (failure, asked) = match self.attempt(call).await {
                 Attempt::Answered(text) => {
                     self.tell_answer();

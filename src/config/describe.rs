@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use crate::model::{ImagePath, Origin, Sourced, Target};
 
-use super::Settings;
+use super::{GivingWay, Settings};
 
 /// The answer as JSON, and as name, value and origin for people. No value is a secret.
 pub(crate) fn describe(settings: &Settings, target: &Target) -> (Value, Vec<[String; 3]>) {
@@ -109,6 +109,7 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::new("deploy.restarts", Some(deploy.restarts.clone())),
         Row::new("deploy.registry_check", Some(deploy.registry_check.clone())),
         Row::new("deploy.prune", Some(deploy.prune.clone())),
+        Row::new("deploy.superseded", Some(deploy.superseded.clone().map(GivingWay::word))),
         Row::length("deploy.lock_expiry", &deploy.lock_expiry),
         blue_green(settings),
     ]);

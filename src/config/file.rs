@@ -144,6 +144,8 @@ pub(super) struct DeployFile {
     pub registry_check: Option<bool>,
     /// Delete what is gone from the manifests, once the new version is healthy. Default: true.
     pub prune: Option<bool>,
+    /// How a run ends that gives way to a newer one of its branch: `ok` (exit 0) or `fail` (exit 9). Default: `ok`.
+    pub superseded: Option<String>,
 }
 
 /// A length of time: seconds, or a text such as `90s`, `10m`, `1h30m`.

@@ -18,7 +18,7 @@ pub(crate) use error::ConfigError;
 pub(crate) use resolve::{asked_commit, resolve};
 pub(crate) use schema::schema;
 pub(crate) use settings::{
-    CopySecrets, DeploySettings, EnvironmentSettings, Flags, ImageSettings, PreviewSettings, SecretSettings,
+    CopySecrets, DeploySettings, EnvironmentSettings, Flags, GivingWay, ImageSettings, PreviewSettings, SecretSettings,
     SecretSource, Settings,
 };
 

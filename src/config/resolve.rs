@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::model::{Allow, BlueGreen, Facts, FieldPath, Origin, PathStep, SourceText, Sourced, Variables};
 
 use super::{
-    ConfigError, DeploySettings, EnvironmentSettings, Flags, Settings,
+    ConfigError, DeploySettings, EnvironmentSettings, Flags, GivingWay, Settings,
     document::Document,
     file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, Length},
     images::{image_paths, images},
@@ -279,8 +279,18 @@ fn deploy(
             .sourced("deploy.registry_check", written.registry_check)
             .unwrap_or_else(|| Sourced::new(true, Origin::Default)),
         prune: document.sourced("deploy.prune", written.prune).unwrap_or_else(|| Sourced::new(true, Origin::Default)),
+        superseded: giving_way(document, written.superseded)?,
         lock_expiry: lock_expiry(variables)?,
     })
+}
+
+fn giving_way(document: &Document<'_>, written: Option<String>) -> Result<Sourced<GivingWay>, ConfigError> {
+    let path = FieldPath::parse("deploy.superseded");
+    let Some(word) = written else { return Ok(Sourced::new(GivingWay::Fine, Origin::Default)) };
+    match [GivingWay::Fine, GivingWay::Failure].into_iter().find(|known| known.word() == word) {
+        Some(known) => Ok(Sourced::new(known, document.origin(&path))),
+        None => Err(document.wrong(&path, "is neither `ok` nor `fail`", None)),
+    }
 }
 
 /// Only a variable: it is for those who test or watch the lock, not for a project.

@@ -10,14 +10,8 @@ pub(crate) fn schema() -> &'static str {
 }
 
 /// Keys of the contract that this version does not know yet; `*` is any step. They differ from slips.
-const NOT_YET: &[&str] = &[
-    "status",
-    "environments.*.on_failure",
-    "environments.*.contexts",
-    "deploy.on_failure",
-    "deploy.history",
-    "deploy.superseded",
-];
+const NOT_YET: &[&str] =
+    &["status", "environments.*.on_failure", "environments.*.contexts", "deploy.on_failure", "deploy.history"];
 
 /// The first thing in a file that its schema does not allow.
 #[derive(Debug, PartialEq)]

@@ -117,8 +117,29 @@ pub(crate) struct DeploySettings {
     pub registry_check: Sourced<bool>,
     /// Delete what is gone from the manifests.
     pub prune: Sourced<bool>,
+    /// How a run ends that gives way to a newer one.
+    pub superseded: Sourced<GivingWay>,
     /// Unrenewed for so long, the lock of a killed run is free again. Whole seconds, at least 1.
     pub lock_expiry: Sourced<f64>,
+}
+
+/// What giving way to a newer run is to the pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GivingWay {
+    /// Exit 0.
+    Fine,
+    /// Exit 9.
+    Failure,
+}
+
+impl GivingWay {
+    /// As it is written in the file.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Fine => "ok",
+            Self::Failure => "fail",
+        }
+    }
 }
 
 impl DeploySettings {

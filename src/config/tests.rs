@@ -157,6 +157,7 @@ fn faults_are_told_with_their_place() {
         ("latest: [prod]\n", "1:10", "`latest[0]` names no environment: `prod`", "there are production, qa"),
         ("deploy: {timeout: soon}\n", "1:10", "`deploy.timeout` is no length of time", "write it as in"),
         ("deploy: {timeout: -5s}\n", "1:10", "`deploy.timeout` is no length of time", "write it as in"),
+        ("deploy: {superseded: never}\n", "1:10", "`deploy.superseded` is neither `ok` nor `fail`", ""),
         ("deploy: {restarts: -1}\n", "1:10", "`deploy.restarts` must be a whole number", ""),
         ("deploy: {timeout: []}\n", "1:10", "`deploy.timeout` must be a number or a text", ""),
         ("blue_green: {service: x, colors: [a]}\n", "1:26", "`blue_green.colors` must have 2 entries", ""),

@@ -88,7 +88,11 @@ pub enum LayerState {
 #[serde(tag = "event")]
 pub enum LockEvent {
     #[serde(rename = "lock.waiting")]
-    Waiting { holder: String },
+    Waiting {
+        holder: String,
+        /// Since when it holds the lock, by the holder's clock.
+        since: Option<jiff::Timestamp>,
+    },
     #[serde(rename = "lock.taken")]
     Taken { waited: f64 },
     #[serde(rename = "lock.released")]

@@ -8,6 +8,7 @@ mod environments;
 mod event;
 mod image;
 mod image_path;
+mod lock;
 mod manifests;
 mod namespace;
 mod nearest;
@@ -34,6 +35,7 @@ pub use event::{
 };
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
 pub use image_path::{ImagePath, ImagePathError};
+pub use lock::{Claim, Head};
 pub use manifests::{Allow, Layers};
 pub use namespace::{LiveNamespace, NamespaceMarks};
 pub use nearest::nearest;

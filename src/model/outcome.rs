@@ -19,6 +19,8 @@ pub struct Outcome {
     pub problems: Vec<Problem>,
     /// What is true now, in one sentence, also after a failure: what serves.
     pub truth: Option<String>,
+    /// True where the run gave way to a newer one of its branch.
+    pub superseded: bool,
     /// What the verb was asked for, on stdout.
     pub answer: Answer,
     pub seconds: f64,
@@ -37,6 +39,7 @@ impl Outcome {
             objects: Vec::new(),
             problems: Vec::new(),
             truth: None,
+            superseded: false,
             answer: Answer::Nothing,
             seconds: 0.0,
         }

@@ -139,6 +139,8 @@ pub enum RecordState {
     Running,
     Succeeded,
     Failed,
+    /// It ended for a newer run of the branch, while it watched.
+    Superseded,
 }
 
 /// One deploy, kept in the namespace.

@@ -77,6 +77,7 @@ async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &S
     }
     match cluster.apply(step.object, Some(step.live)).await {
         Ok(applied) => Written::Done(Box::new(applied)),
+        Err(ClusterError::Stopped) => Written::NotStarted,
         Err(error) => {
             refused.set();
             Written::Refused(error)

@@ -54,7 +54,11 @@ impl Delivery<'_> {
             account(&mut failure, &prepared.steps().collect::<Vec<_>>(), &record.applied);
             failure
         });
-        record.state = if ended.is_ok() { RecordState::Succeeded } else { RecordState::Failed };
+        record.state = match ended {
+            Ok(()) => RecordState::Succeeded,
+            Err(_) if self.cluster.gave_way() => RecordState::Superseded,
+            Err(_) => RecordState::Failed,
+        };
         let namespace = &prepared.release.target.namespace.value;
         let recorded = self.cluster.save_record(namespace, &record).await;
         if ended.is_err() && !self.context.stop.is_set() {
@@ -85,7 +89,10 @@ impl Delivery<'_> {
         let is_workload = |object: &Rendered| object.stage == Stage::Workload;
         watched.extend(self.write(prepared, &is_workload, record).await?);
         self.context.tell(counted(prepared, started.elapsed().as_secs_f64()));
-        self.follow(prepared, watched, record, outcome).await?;
+        self.cluster.may_give_way(true);
+        let followed = self.follow(prepared, watched, record, outcome).await;
+        self.cluster.may_give_way(false);
+        followed?;
         self.hooks(prepared, Stage::After, record, outcome).await?;
         let all = self.application.checkout.settings.prune_all;
         outcome.objects.extend(prune::delete(self.context, self.cluster, (&prepared.gone, all), &record.applied).await);

@@ -11,7 +11,7 @@ use super::{
     delivery::Delivery,
     failure::{Failure, conclude},
     namespace::{self, Ground},
-    observe, prepare, record,
+    observe, order, prepare, record,
 };
 use crate::{
     cluster::Cluster,
@@ -52,13 +52,13 @@ pub(super) async fn deploy(
     let mut ground = namespace::look(application, cluster, &images).await?;
     let patience = Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value);
     let made = ground.make(context, cluster, patience).await?;
-    let lease = record::take_lease(context, application, cluster).await?;
+    let lease = order::take_turn(context, application, cluster).await?;
     // from here on a server that is gone for a while is waited for
-    let cluster = cluster.with_patience(patience, &context.stop);
+    let cluster = lease.guard(&cluster.with_patience(patience, &context.stop));
     let delivery = Delivery { context, application, cluster: &cluster, registry: &registry };
     let deploy = Deploy { delivery, ground, made, started };
     let ended = deploy.under_lock(images, outcome).await;
-    record::let_go(lease, ended).await
+    order::ended(application, record::let_go(lease, ended).await)
 }
 
 fn on_image(image: &Image, pods: usize) -> PodsOnImage {

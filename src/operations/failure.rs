@@ -2,6 +2,7 @@
 
 use tokio::time::Instant;
 
+use super::order;
 use crate::model::{Exit, Explain, Outcome, Problem};
 
 /// Why a verb did not succeed: at least one problem.
@@ -50,10 +51,18 @@ pub(super) async fn conclude(work: impl AsyncFnOnce(&mut Outcome) -> Result<(), 
     let mut outcome = Outcome::new(Exit::Done);
     if let Err(Failure(problems)) = work(&mut outcome).await {
         outcome.exit = problems.first().map_or(Exit::Bug, |problem| problem.exit);
-        outcome.problems.extend(problems);
+        outcome.superseded = problems.first().is_some_and(|problem| problem.code == order::CODE);
+        match problems.first().filter(|problem| problem.exit == Exit::Done) {
+            Some(well) => outcome.truth = Some(with_truth(&well.text, outcome.truth.as_deref())),
+            None => outcome.problems.extend(problems),
+        }
     }
     outcome.seconds = started.elapsed().as_secs_f64();
     outcome
+}
+
+fn with_truth(text: &str, truth: Option<&str>) -> String {
+    truth.map_or_else(|| text.to_owned(), |truth| format!("{text}; {truth}"))
 }
 
 /// Said wherever the stop token ends a run.

@@ -20,6 +20,7 @@ mod hook_logs;
 mod hooks;
 mod namespace;
 mod observe;
+mod order;
 mod places;
 pub(crate) mod plan;
 mod prepare;
@@ -32,5 +33,6 @@ mod secret;
 pub(crate) mod settings;
 pub(crate) mod status;
 pub(crate) mod switch;
+pub(crate) mod unlock;
 
 pub(crate) use context::Context;

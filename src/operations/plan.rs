@@ -49,7 +49,7 @@ async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Re
         images: prepared.release.images,
         changes: ground.changes().into_iter().chain(prepared.changes).collect(),
         order: prepared.order,
-        lock: lock.unwrap_or_else(|| "free".to_owned()),
+        lock: lock.map_or_else(|| "free".to_owned(), |holder| holder.by),
         color: prepared.release.color,
         warnings: Vec::new(),
     })

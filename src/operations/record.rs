@@ -4,34 +4,44 @@ use tokio::time::Duration;
 
 use super::{Context, application::Application, failure::Failure, prepare::Prepared};
 use crate::{
-    cluster::{Cluster, Lease, LeaseRequest},
-    model::{Exit, Problem, Record, RecordState, Target},
+    cluster::{Cluster, ClusterError, Lease, LeaseRequest},
+    model::{Exit, Head, Problem, Record, RecordState, Target},
     rollout::Conclusion,
 };
 
 /// Takes the lock of the app and environment, waiting for another holder at most as long as a rollout may stand still.
+/// The run takes no part in the order of commits: a deploy does, see `order`.
 pub(super) async fn take_lease(
     context: &Context,
     application: &Application,
     cluster: &Cluster,
 ) -> Result<Lease, Failure> {
+    Ok(cluster.take_lease(&lease_request(application, None), &|_, _| false, &context.stop).await?)
+}
+
+pub(super) fn lease_request(application: &Application, head: Option<Head>) -> LeaseRequest {
     let (target, settings) = (&application.target, &application.checkout.settings.deploy);
-    let request = LeaseRequest {
+    LeaseRequest {
         namespace: target.namespace.value.clone(),
         app: target.app.clone(),
         environment: target.environment.value.clone(),
         holder: holder(target),
+        head,
         wait: Duration::from_secs_f64(settings.timeout.value),
         expiry: Duration::from_secs_f64(settings.lock_expiry.value),
-    };
-    Ok(cluster.take_lease(&request, &context.stop).await?)
+    }
 }
 
-/// Lets the lock go. A lost lock stops the run as a signal does: told is what it was.
+/// Lets the lock go. A lost lock, and a newer run that this one gave way to, stop the run as a signal does: told is what
+/// it was.
 pub(super) async fn let_go(lease: Lease, ended: Result<(), Failure>) -> Result<(), Failure> {
-    let is_lost = lease.is_lost();
+    let (is_lost, newer) = (lease.is_lost(), lease.given_way_to());
     lease.release().await;
-    ended.map_err(|failure| if is_lost { lost(failure) } else { failure })
+    match (ended, newer) {
+        (Err(failure), _) if is_lost => Err(lost(failure)),
+        (Err(_), Some(newer)) => Err(ClusterError::Superseded { newer: Box::new(newer) }.into()),
+        (ended, _) => ended,
+    }
 }
 
 fn lost(Failure(problems): Failure) -> Failure {

@@ -57,7 +57,8 @@ pub(super) async fn switch(
 ) -> Result<(), Failure> {
     let blue_green = colors(application)?;
     let lease = record::take_lease(context, application, cluster).await?;
-    let switch = Switch { context, application, cluster, blue_green };
+    let cluster = lease.guard(cluster);
+    let switch = Switch { context, application, cluster: &cluster, blue_green };
     let ended = switch.under_lock(options, outcome).await;
     record::let_go(lease, ended).await
 }

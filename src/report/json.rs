@@ -34,6 +34,9 @@ struct OutcomeLine<'o> {
     seconds: f64,
     /// What is true now, in one sentence.
     truth: &'o Option<String>,
+    /// Only where it is true.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    superseded: bool,
     problems: &'o [Problem],
     #[serde(skip_serializing_if = "Value::is_null")]
     answer: Value,
@@ -134,6 +137,7 @@ impl Reporter for Json {
             objects: outcome.objects.iter().map(object).collect(),
             seconds: outcome.seconds,
             truth: &outcome.truth,
+            superseded: outcome.superseded,
             problems: &outcome.problems,
             answer: answer(&outcome.answer),
         };

@@ -11,6 +11,7 @@ mod faults;
 mod hooks;
 mod interrupted;
 mod load;
+mod lock;
 mod prune;
 mod registry;
 mod release;

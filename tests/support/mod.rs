@@ -11,4 +11,4 @@ pub mod small;
 
 pub use bench::{Bench, image_labels};
 pub use project::{Project, git, manifests};
-pub use run::{Run, shipway};
+pub use run::{Run, Running, shipway};

@@ -118,7 +118,7 @@ const PULLING: &str = "pod web-6c9f5-x2k4 pulling image";
 pub(super) fn deploy() -> (Vec<Stamped>, Outcome) {
     let mut events = start();
     events.extend([
-        stamped(0.5, LockEvent::Waiting { holder: "ci run 812".into() }),
+        stamped(0.5, LockEvent::Waiting { holder: "ci run 812".into(), since: Some(at(0.0)) }),
         stamped(4.5, LockEvent::Taken { waited: 4.0 }),
         stamped(
             4.6,

@@ -15,15 +15,19 @@ const STEP: &str = "lock";
 
 pub(super) fn said(event: &LockEvent) -> Vec<Said> {
     vec![match event {
-        LockEvent::Waiting { holder } => Said::new(STEP, Sign::Pending, waiting(holder)),
+        LockEvent::Waiting { holder, since } => Said::new(STEP, Sign::Pending, waiting(holder, *since)),
         LockEvent::Taken { waited } if *waited < 1.0 => Said::new(STEP, Sign::Done, "taken").detail(),
         LockEvent::Taken { waited } => Said::new(STEP, Sign::Done, taken(*waited, None)),
         LockEvent::Released => Said::new(STEP, Sign::None, "let go").detail(),
     }]
 }
 
-fn waiting(holder: &str) -> Line {
-    Line::new().attention("waiting").plain(format!(" for {holder}"))
+fn waiting(holder: &str, since: Option<Timestamp>) -> Line {
+    let line = Line::new().attention("waiting").plain(format!(" for {holder}"));
+    match since {
+        Some(since) => line.dim(since.strftime(", since %Y-%m-%d %H:%M UTC").to_string()),
+        None => line,
+    }
 }
 
 fn taken(waited: f64, holder: Option<&str>) -> Line {
@@ -35,18 +39,22 @@ fn taken(waited: f64, holder: Option<&str>) -> Line {
 struct Wait {
     since: Timestamp,
     holder: String,
+    held_since: Option<Timestamp>,
     waited: Option<f64>,
 }
 
 pub(super) fn open(at: Timestamp, event: &LockEvent) -> Option<Box<dyn Part>> {
-    let LockEvent::Waiting { holder } = event else { return None };
-    Some(Box::new(Wait { since: at, holder: holder.clone(), waited: None }))
+    let LockEvent::Waiting { holder, since } = event else { return None };
+    Some(Box::new(Wait { since: at, holder: holder.clone(), held_since: *since, waited: None }))
 }
 
 impl Part for Wait {
     fn on(&mut self, _: Timestamp, event: &Event) -> bool {
         match event {
-            Event::Lock(LockEvent::Waiting { holder }) => self.holder.clone_from(holder),
+            Event::Lock(LockEvent::Waiting { holder, since }) => {
+                self.holder.clone_from(holder);
+                self.held_since = *since;
+            }
             Event::Lock(LockEvent::Taken { waited }) => self.waited = Some(*waited),
             _ => return false,
         }
@@ -62,7 +70,7 @@ impl Part for Wait {
             Some(waited) => (Sign::Done, taken(waited, Some(&self.holder))),
             None => {
                 let elapsed = counts::whole(counts::between(self.since, view.now));
-                (view.unfinished, waiting(&self.holder).dim(format!("   {elapsed}")))
+                (view.unfinished, waiting(&self.holder, self.held_since).dim(format!("   {elapsed}")))
             }
         };
         let [sign, step] = lead(sign, STEP);
