@@ -12,9 +12,9 @@ pub(crate) fn describe(settings: &Settings, target: &Target) -> (Value, Vec<[Str
     let mut entries = Map::new();
     for row in rows(settings, target) {
         let origin = row.origin.as_ref().map(Origin::to_string);
-        texts.push([row.name.to_owned(), row.text(), origin.clone().unwrap_or_default()]);
-        let entry = if row.value.is_null() { Value::Null } else { json!({"value": row.value, "origin": origin}) };
-        entries.insert(row.name.to_owned(), entry);
+        texts.push([row.name.to_owned(), row.text(), origin.unwrap_or_default()]);
+        let name = row.name.to_owned();
+        entries.insert(name, row.entry());
     }
     (json!({"v": 1, "settings": entries}), texts)
 }
@@ -25,14 +25,38 @@ struct Row {
     origin: Option<Origin>,
     /// The value for people, where JSON has another form.
     shown: Option<String>,
+    /// What a rule goes by, where that has a place.
+    base: Option<Origin>,
 }
 
 impl Row {
     fn new<T: Into<Value>>(name: &'static str, found: Option<Sourced<T>>) -> Self {
         match found {
-            Some(found) => Self { name, value: found.value.into(), origin: Some(found.origin), shown: None },
-            None => Self { name, value: Value::Null, origin: None, shown: None },
+            Some(found) => Self { origin: Some(found.origin), ..Self::bare(name, found.value.into()) },
+            None => Self::bare(name, Value::Null),
         }
+    }
+
+    fn bare(name: &'static str, value: Value) -> Self {
+        Self { name, value, origin: None, shown: None, base: None }
+    }
+
+    /// For programs an origin has one of five forms: `flag --env`, `variable CI_COMMIT_SHA`, `shipway.yaml:7:3`, `git`
+    /// and `default`; what more there is to say is in `why`.
+    fn entry(self) -> Value {
+        if self.value.is_null() {
+            return Value::Null;
+        }
+        let (origin, why) = match self.origin {
+            Some(Origin::Git(what)) => ("git".to_owned(), Some(what)),
+            Some(Origin::Rule(rule)) => (self.base.unwrap_or(Origin::Default).to_string(), Some(rule)),
+            origin => (origin.unwrap_or(Origin::Default).to_string(), None),
+        };
+        let mut entry = json!({"value": self.value, "origin": origin});
+        if let (Some(why), Some(fields)) = (why, entry.as_object_mut()) {
+            fields.insert("why".to_owned(), why.into());
+        }
+        entry
     }
 
     /// Seconds, shown as they are written: `10m`.
@@ -79,20 +103,20 @@ fn short(value: &Value) -> String {
 
 fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
     let of_environment = || settings.environment_named(&target.environment.value)?.context.clone();
-    let rule = |value: Option<String>, rule: &str| value.map(|value| Sourced::new(value, Origin::Rule(rule.into())));
-    let ci = rule(settings.ci.map(str::to_owned), "the CI system's variables");
+    let chosen = settings.environment_named(&target.environment.value);
+    let base = chosen.map(|environment| environment.name.origin.clone());
     let deploy = &settings.deploy;
     let mut rows = vec![
         Row::new("app", Some(settings.app.clone())),
-        Row::new("environment", Some(target.environment.clone())),
+        Row { base, ..Row::new("environment", Some(target.environment.clone())) },
         Row::new("namespace", Some(target.namespace.clone())),
         Row::new("branch", settings.branch.clone()),
         Row::new("commit", settings.commit.clone()),
-        Row::new("head", rule(settings.head.clone(), "the pull request's head")),
+        Row::new("head", settings.head.clone()),
         Row::new("git_tag", settings.git_tag.clone()),
         Row::new("tag", Some(target.tag.clone())),
         Row::new("run_url", settings.run_url.clone()),
-        Row::new("ci", ci),
+        Row::new("ci", settings.ci.clone()),
         Row::new("context", settings.context.clone().or_else(of_environment)),
         Row::new("server", settings.server.clone()),
     ];
@@ -147,7 +171,7 @@ fn images(settings: &Settings) -> Row {
         })
     });
     let origin = settings.images.first().map(|image| image.repository.origin.clone());
-    Row { name: "images", value: described.collect(), origin, shown: None }
+    Row { origin, ..Row::bare("images", described.collect()) }
 }
 
 fn image_paths(settings: &Settings) -> Row {
@@ -161,7 +185,7 @@ fn blue_green(settings: &Settings) -> Row {
         None => Row::new::<Value>(name, None),
         Some(found) => {
             let value = json!({"name": found.service, "label": found.label, "colors": found.colors});
-            Row { name, value, origin: settings.blue_green_origin.clone(), shown: None }
+            Row { origin: settings.blue_green_origin.clone(), ..Row::bare(name, value) }
         }
     }
 }

@@ -54,7 +54,7 @@ pub(crate) fn resolve(
         git_tag: ci.and_then(|ci| ci.git_tag.clone()),
         tag: tag(&document, content.tag, given(flags.tag.as_ref(), "--tag", variables, "SHIPWAY_TAG"))?,
         run_url: ci.and_then(|ci| ci.run_url.clone()),
-        ci: ci.map(|ci| ci.system),
+        ci: ci.map(|ci| Sourced::new(ci.system, Origin::Variable(ci.told_by.to_owned()))),
         user: ci
             .and_then(|ci| ci.user.clone())
             .or_else(|| ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| variables.sourced(name))),

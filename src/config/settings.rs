@@ -165,13 +165,13 @@ pub(crate) struct Settings {
     /// The full hash. None outside a repository.
     pub commit: Option<Sourced<String>>,
     /// The head of a pull request, where it is not what is checked out.
-    pub head: Option<String>,
+    pub head: Option<Sourced<String>>,
     pub git_tag: Option<Sourced<String>>,
     /// A template with `{branch}`, `{sha8}`, `{sha}`; from a flag or variable it is taken as it is.
     pub tag: Sourced<String>,
     pub run_url: Option<Sourced<String>>,
     /// `github`, `gitlab`, ..; none outside CI.
-    pub ci: Option<&'static str>,
+    pub ci: Option<Sourced<&'static str>>,
     /// Who pushed, or who is logged in here.
     pub user: Option<Sourced<String>>,
     /// As configured; empty where the manifests decide.

@@ -281,7 +281,13 @@ fn every_value_is_described_with_its_origin() {
     let (json, rows) = describe(&settings, &target);
     assert_eq!(json["v"], 1);
     assert_eq!(json["settings"]["app"], serde_json::json!({"value": "shop", "origin": "shipway.yaml:1:1"}));
-    assert_eq!(json["settings"]["branch"]["origin"], "git HEAD");
+    assert_eq!(json["settings"]["branch"], serde_json::json!({"value": "master", "origin": "git", "why": "HEAD"}));
+    let environment = serde_json::json!({"value": "qa", "origin": "default", "why": "branch x"});
+    assert_eq!(json["settings"]["environment"], environment);
+    assert_eq!(json["settings"]["tag"], serde_json::json!({"value": "x-fc598063", "origin": "default"}));
+    let names: Vec<&str> = json["settings"].as_object().unwrap().keys().map(String::as_str).collect();
+    let expected = "app environment namespace branch commit head git_tag tag run_url ci context server user images";
+    assert!(expected.split(' ').all(|name| names.contains(&name)), "{names:?}");
     assert!(json["settings"]["git_tag"].is_null());
     assert_eq!(json["settings"]["images"]["value"][0]["args"], serde_json::json!(["TOKEN"]));
     assert_eq!(rows[0], ["app", "shop", "shipway.yaml:1:1"]);

@@ -29,7 +29,7 @@ pub struct PullRequest {
     pub number: Option<String>,
     pub source_branch: Option<String>,
     /// The source's head commit, where it differs from what is checked out (GitHub's merge commit).
-    pub head: Option<String>,
+    pub head: Option<Sourced<String>>,
     pub from_fork: bool,
 }
 
@@ -38,6 +38,8 @@ pub struct PullRequest {
 pub struct CiFacts {
     /// `github`, `gitlab`, ... as in docs
     pub system: &'static str,
+    /// The variable that tells it.
+    pub told_by: &'static str,
     pub branch: Option<Sourced<String>>,
     pub commit: Option<Sourced<String>>,
     pub git_tag: Option<Sourced<String>>,

@@ -82,6 +82,13 @@ pub(crate) fn notes(settings: &Settings, facts: &Facts, target: &Target) -> Vec<
     if facts.dirty.is_some() {
         notes.push(Note::attention("plan", "tracked files are changed: what is built is not what is committed"));
     }
+    if let Some(head) = settings.head.as_ref().filter(|head| head.value != facts.commit.sha) {
+        let head = head.value.get(..8).unwrap_or(&head.value);
+        notes.push(Note::new(
+            "plan",
+            format!("the pull request's head is {head}; what is built is what is checked out"),
+        ));
+    }
     if facts.checkout != facts.commit.sha {
         let other = facts.checkout.get(..8).unwrap_or(&facts.checkout);
         let text = format!("commit {} was asked for, {other} is checked out", facts.commit.short());

@@ -93,6 +93,13 @@ fn found(repository: &Repository, asked: Option<&str>) -> Result<Found, Failure>
     })
 }
 
+/// Of a merge that is checked out the commit that was merged; it is known even where its content is not fetched.
+pub(super) fn second_parent(directory: &Path) -> Option<String> {
+    let repository = Repository::discover(directory).ok()?;
+    let head = repository.head().ok()?.peel_to_commit().ok()?;
+    head.parent_id(1).ok().map(|parent| parent.to_string())
+}
+
 fn unborn_branch(repository: &Repository) -> String {
     let head = repository.find_reference("HEAD").ok();
     let target = head.as_ref().and_then(|head| head.symbolic_target().ok().flatten()).unwrap_or("HEAD");

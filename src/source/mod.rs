@@ -11,7 +11,7 @@ mod tests;
 
 use std::path::Path;
 
-use crate::model::{Ancestry, Facts, Origin, Sourced, Variables};
+use crate::model::{Ancestry, CiFacts, Facts, Origin, PullRequest, Sourced, Variables};
 
 pub(crate) use error::SourceError;
 
@@ -62,9 +62,20 @@ pub(crate) fn read(directory: &Path, asked_commit: Option<&str>, variables: &Var
         default_branch: found.default_branch,
         dirty: found.dirty,
         shallow: found.shallow,
-        ci: ci::facts(variables, &read_ci_file),
+        ci: ci::facts(variables, &read_ci_file).map(|ci| with_head(ci, directory)),
     })
 }
+
+/// GitHub builds a pull request's merge. Its head is in the event file; where that is not at hand it is the second parent.
+fn with_head(mut ci: CiFacts, directory: &Path) -> CiFacts {
+    if let (GITHUB, Some(request @ PullRequest { head: None, .. })) = (ci.system, &mut ci.pull_request) {
+        let parent = library::second_parent(directory);
+        request.head = parent.map(|sha| Sourced::new(sha, Origin::Git("HEAD^2".to_owned())));
+    }
+    ci
+}
+
+const GITHUB: &str = "github";
 
 /// How `ours` stands to the `deployed` commit, both full hashes. What cannot be proven is [`Ancestry::Unknown`].
 pub(crate) fn ancestry(root: &Path, deployed: &str, ours: &str) -> Ancestry {

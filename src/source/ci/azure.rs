@@ -18,7 +18,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
     let pull_request = is_pull_request.then(|| PullRequest {
         number,
         source_branch: source.as_ref().map(|source| source.value.clone()),
-        head: text(variables, "SYSTEM_PULLREQUEST_SOURCECOMMITID"),
+        head: variables.sourced("SYSTEM_PULLREQUEST_SOURCECOMMITID"),
         from_fork: !is(variables, "SYSTEM_PULLREQUEST_ISFORK", "false"),
     });
     Some(CiFacts {
@@ -30,6 +30,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request,
         run_url: run_url(variables),
         user: first(variables, &["BUILD_REQUESTEDFOR"]),
+        ..CiFacts::default()
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::model::{CiFacts, PullRequest, Variables};
 
-use super::{ReadFile, branch, commit, first, text};
+use super::{ReadFile, branch, commit, first, named, text};
 
 /// Whether a pull request comes from a fork is not told, so each may.
 pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
@@ -23,14 +23,21 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
     ];
     let revision =
         ["bamboo_planRepository_revision", "bamboo_planRepository_1_revision", "bamboo_repository_revision_number"];
+    let named_by_plan = first(variables, &of_plan);
+    let git_tag = if pull_request.is_some() { None } else { named(named_by_plan.clone(), "refs/tags/") };
     Some(CiFacts {
         system: "bamboo",
-        branch: if pull_request.is_some() { source } else { first(variables, &of_plan).map(branch) },
+        branch: match (&pull_request, &git_tag) {
+            (Some(_), _) => source,
+            (None, Some(_)) => None,
+            (None, None) => named_by_plan.map(branch),
+        },
         commit: commit(variables, &revision),
-        git_tag: None,
+        git_tag,
         default_branch: None,
         pull_request,
         run_url: first(variables, &["bamboo_buildResultsUrl", "bamboo_resultsUrl"]),
         user: first(variables, &["bamboo_ManualBuildTriggerReason_userName"]),
+        ..CiFacts::default()
     })
 }

@@ -25,5 +25,6 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         branch,
         run_url,
         user: None,
+        ..CiFacts::default()
     })
 }

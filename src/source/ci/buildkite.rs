@@ -26,6 +26,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request,
         run_url: first(variables, &["BUILDKITE_BUILD_URL"]),
         user: first(variables, &["BUILDKITE_BUILD_CREATOR", "BUILDKITE_BUILD_AUTHOR"]),
+        ..CiFacts::default()
     })
 }
 

@@ -29,5 +29,6 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         branch,
         run_url: first(variables, &["CIRCLE_BUILD_URL"]),
         user: first(variables, &["CIRCLE_USERNAME"]),
+        ..CiFacts::default()
     })
 }

@@ -37,6 +37,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request,
         run_url,
         user: None,
+        ..CiFacts::default()
     })
 }
 

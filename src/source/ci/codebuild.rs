@@ -30,6 +30,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request,
         run_url: first(variables, &["CODEBUILD_BUILD_URL"]),
         user: first(variables, &["CODEBUILD_INITIATOR"]),
+        ..CiFacts::default()
     })
 }
 

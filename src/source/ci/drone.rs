@@ -32,5 +32,6 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request,
         run_url: first(variables, &["DRONE_BUILD_LINK"]),
         user: first(variables, &["DRONE_BUILD_TRIGGER", "DRONE_COMMIT_AUTHOR"]),
+        ..CiFacts::default()
     })
 }

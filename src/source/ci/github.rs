@@ -30,6 +30,7 @@ pub(super) fn facts(variables: &Variables, read: ReadFile<'_>) -> Option<CiFacts
         pull_request,
         run_url: run_url(variables),
         user: first(variables, &["GITHUB_TRIGGERING_ACTOR", "GITHUB_ACTOR"]),
+        ..CiFacts::default()
     })
 }
 
@@ -44,7 +45,7 @@ fn pull_request(variables: &Variables, event: &Value) -> Option<PullRequest> {
     Some(PullRequest {
         number: in_event.and_then(|found| found.get("number")).map(Value::to_string),
         source_branch: source_branch.or_else(|| from("/head/ref").map(str::to_owned)),
-        head: from("/head/sha").map(str::to_owned),
+        head: from("/head/sha").map(|sha| Sourced::new(sha.to_owned(), Origin::Variable(EVENT.into()))),
         from_fork: differ(from("/head/repo/full_name"), from("/base/repo/full_name")),
     })
 }

@@ -19,6 +19,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request: merge_request(variables).or_else(|| external(variables)),
         run_url: first(variables, &["CI_PIPELINE_URL", "CI_JOB_URL"]),
         user: first(variables, &["GITLAB_USER_LOGIN"]),
+        ..CiFacts::default()
     })
 }
 
@@ -26,7 +27,7 @@ fn merge_request(variables: &Variables) -> Option<PullRequest> {
     Some(PullRequest {
         number: Some(text(variables, "CI_MERGE_REQUEST_IID")?),
         source_branch: text(variables, "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"),
-        head: text(variables, "CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"),
+        head: variables.sourced("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"),
         from_fork: differ(
             variables.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"),
             variables.get("CI_MERGE_REQUEST_PROJECT_ID"),
@@ -39,7 +40,7 @@ fn external(variables: &Variables) -> Option<PullRequest> {
     Some(PullRequest {
         number: Some(text(variables, "CI_EXTERNAL_PULL_REQUEST_IID")?),
         source_branch: text(variables, "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME"),
-        head: text(variables, "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA"),
+        head: variables.sourced("CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA"),
         from_fork: differ(
             variables.get("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY"),
             variables.get("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),

@@ -30,6 +30,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request,
         run_url: first(variables, &["BUILD_URL"]),
         user: first(variables, &["BUILD_USER_ID", "CHANGE_AUTHOR"]),
+        ..CiFacts::default()
     })
 }
 

@@ -24,27 +24,30 @@ pub(super) type ReadFile<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 type System = fn(&Variables, ReadFile<'_>) -> Option<CiFacts>;
 
-/// Those with a variable of their own first; Cloud Build, which has none, last.
-const SYSTEMS: [System; 14] = [
-    github::facts,
-    gitlab::facts,
-    circleci::facts,
-    travis::facts,
-    buildkite::facts,
-    bitbucket::facts,
-    drone::facts,
-    woodpecker::facts,
-    azure::facts,
-    codebuild::facts,
-    teamcity::facts,
-    bamboo::facts,
-    jenkins::facts,
-    cloud_build::facts,
+/// Each with the variables that tell it: those with one of their own first; Cloud Build, which has none, last.
+const SYSTEMS: [(System, &[&str]); 14] = [
+    (github::facts, &["GITHUB_ACTIONS"]),
+    (gitlab::facts, &["GITLAB_CI"]),
+    (circleci::facts, &["CIRCLECI"]),
+    (travis::facts, &["TRAVIS"]),
+    (buildkite::facts, &["BUILDKITE"]),
+    (bitbucket::facts, &["BITBUCKET_BUILD_NUMBER"]),
+    (drone::facts, &["DRONE"]),
+    (woodpecker::facts, &["CI"]),
+    (azure::facts, &["TF_BUILD"]),
+    (codebuild::facts, &["CODEBUILD_BUILD_ID"]),
+    (teamcity::facts, &["TEAMCITY_VERSION"]),
+    (bamboo::facts, &["bamboo_planKey", "bamboo_buildKey", "bamboo_buildNumber"]),
+    (jenkins::facts, &["JENKINS_URL", "JENKINS_HOME"]),
+    (cloud_build::facts, &["BUILDER_OUTPUT", "BUILD_ID"]),
 ];
 
 /// The facts of the first system that recognises itself; none outside CI.
 pub(super) fn facts(variables: &Variables, read: ReadFile<'_>) -> Option<CiFacts> {
-    SYSTEMS.iter().find_map(|system| system(variables, read))
+    SYSTEMS.iter().find_map(|(system, markers)| {
+        let told_by = markers.iter().find(|name| variables.get(name).is_some()).copied().unwrap_or_default();
+        Some(CiFacts { told_by, ..system(variables, read)? })
+    })
 }
 
 fn is(variables: &Variables, name: &str, wanted: &str) -> bool {

@@ -50,6 +50,7 @@ pub(super) fn facts(variables: &Variables, read: ReadFile<'_>) -> Option<CiFacts
         pull_request,
         run_url: first(variables, &["BUILD_URL"]),
         user: get("teamcity.build.triggeredBy.username"),
+        ..CiFacts::default()
     })
 }
 

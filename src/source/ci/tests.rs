@@ -31,6 +31,10 @@ fn read(path: &str) -> Option<String> {
         "/teamcity/request" => teamcity(
             "teamcity.build.branch=pull/7 teamcity.pullRequest.number=7 teamcity.pullRequest.source.branch=feature/cart",
         ),
+        "/teamcity/fork" => teamcity(
+            "teamcity.build.branch=pull/7 teamcity.pullRequest.number=7 \
+             teamcity.pullRequest.source.branch=refs/heads/trunk teamcity.pullRequest.target.branch=trunk",
+        ),
         "/teamcity/tag" => teamcity("teamcity.build.branch=v1 teamcity.build.vcs.branch.Root=refs/tags/v1"),
         _ => None,
     }
@@ -88,7 +92,8 @@ fn github() {
     );
     assert_eq!(facts.default_branch.map(|branch| branch.value).as_deref(), Some("trunk"));
     assert_eq!(facts.run_url.map(|url| url.value).as_deref(), Some("https://github.com/team/demo/actions/runs/812"));
-    assert_eq!(facts.pull_request.and_then(|request| request.head).as_deref(), Some("aaaa"));
+    let head = facts.pull_request.and_then(|request| request.head).map(|head| head.value);
+    assert_eq!(head.as_deref(), Some("aaaa"));
     assert_eq!(facts.commit.map(|commit| commit.value).as_deref(), Some(SHA));
 }
 
@@ -175,6 +180,12 @@ fn bitbucket() {
     table(&[
         ("BITBUCKET_BUILD_NUMBER=1 BITBUCKET_BRANCH=feature/cart", "bitbucket feature/cart - -"),
         ("BITBUCKET_BUILD_NUMBER=1 BITBUCKET_BRANCH=feature/cart BITBUCKET_PR_ID=7", "bitbucket feature/cart - 7"),
+        // a fork's runs in the fork's own pipelines, where it is none of ours
+        (
+            "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_BRANCH=cart BITBUCKET_PR_ID=7 BITBUCKET_REPO_FULL_NAME=someone/demo \
+             BITBUCKET_PR_DESTINATION_BRANCH=trunk",
+            "bitbucket cart - 7",
+        ),
         ("BITBUCKET_BUILD_NUMBER=1 BITBUCKET_TAG=v1", "bitbucket - v1 -"),
     ]);
 }
@@ -187,6 +198,13 @@ fn drone() {
             "DRONE=true DRONE_BRANCH=trunk DRONE_PULL_REQUEST=7 DRONE_SOURCE_BRANCH=feature/cart",
             "drone feature/cart - 7!",
         ),
+        // nothing tells a fork's from one's own
+        (
+            "DRONE=true DRONE_BRANCH=trunk DRONE_COMMIT_BRANCH=trunk DRONE_PULL_REQUEST=8 DRONE_SOURCE_BRANCH=trunk \
+             DRONE_COMMIT_REF=refs/pull/8/head",
+            "drone trunk - 8!",
+        ),
+        ("DRONE=true DRONE_BRANCH=trunk DRONE_TAG=v1 DRONE_BUILD_EVENT=tag", "drone - v1 -"),
         ("DRONE=true DRONE_BRANCH=refs/tags/v1 DRONE_TAG=v1", "drone - v1 -"),
         ("DRONE=true DRONE_BRANCH=refs/tags/v1", "drone - v1 -"),
     ]);
@@ -200,6 +218,13 @@ fn woodpecker() {
             "CI=woodpecker CI_COMMIT_BRANCH=trunk CI_COMMIT_PULL_REQUEST=7 CI_COMMIT_SOURCE_BRANCH=feature/cart",
             "woodpecker feature/cart - 7!",
         ),
+        // nothing tells a fork's from one's own; `CI_COMMIT_BRANCH` is the target, and must not count
+        (
+            "CI=woodpecker CI_COMMIT_BRANCH=trunk CI_COMMIT_PULL_REQUEST=8 CI_COMMIT_SOURCE_BRANCH=trunk \
+             CI_COMMIT_TARGET_BRANCH=trunk",
+            "woodpecker trunk - 8!",
+        ),
+        ("CI=woodpecker CI_COMMIT_BRANCH=trunk CI_COMMIT_PULL_REQUEST=9", "woodpecker - - 9!"),
         ("CI=woodpecker CI_COMMIT_BRANCH=v1 CI_COMMIT_TAG=v1", "woodpecker - v1 -"),
     ]);
 }
@@ -231,6 +256,13 @@ fn codebuild() {
              CODEBUILD_WEBHOOK_EVENT=PULL_REQUEST_UPDATED",
             "codebuild feature/cart - 7!",
         ),
+        // started by hand for a fork's, and merged: then it is a push
+        ("CODEBUILD_BUILD_ID=a:b CODEBUILD_SOURCE_VERSION=pr/7", "codebuild - - 7!"),
+        (
+            "CODEBUILD_BUILD_ID=a:b CODEBUILD_WEBHOOK_TRIGGER=pr/7 CODEBUILD_WEBHOOK_EVENT=PULL_REQUEST_MERGED \
+             CODEBUILD_WEBHOOK_HEAD_REF=refs/heads/feature/cart CODEBUILD_WEBHOOK_BASE_REF=refs/heads/trunk",
+            "codebuild feature/cart - -",
+        ),
         ("CODEBUILD_BUILD_ID=a:b CODEBUILD_WEBHOOK_HEAD_REF=refs/tags/v1", "codebuild - v1 -"),
         ("CODEBUILD_BUILD_ID=a:b CODEBUILD_SOURCE_VERSION=refs/heads/x", "codebuild x - -"),
     ]);
@@ -242,6 +274,7 @@ fn teamcity() {
         ("TEAMCITY_VERSION=1 TEAMCITY_BUILD_PROPERTIES_FILE=/teamcity/build", "teamcity feature/cart - -"),
         ("TEAMCITY_VERSION=1 TEAMCITY_BUILD_PROPERTIES_FILE=/teamcity/default", "teamcity trunk - -"),
         ("TEAMCITY_VERSION=1 TEAMCITY_BUILD_PROPERTIES_FILE=/teamcity/request", "teamcity feature/cart - 7!"),
+        ("TEAMCITY_VERSION=1 TEAMCITY_BUILD_PROPERTIES_FILE=/teamcity/fork", "teamcity trunk - 7!"),
         ("TEAMCITY_VERSION=1 TEAMCITY_BUILD_PROPERTIES_FILE=/teamcity/tag", "teamcity - v1 -"),
         ("TEAMCITY_VERSION=1", "teamcity - - -"),
     ]);
@@ -258,6 +291,13 @@ fn bamboo() {
              bamboo_repository_pr_sourceBranch=feature/cart",
             "bamboo feature/cart - 7!",
         ),
+        // nothing tells a fork's from one's own
+        (
+            "bamboo_planKey=A bamboo_planRepository_branch=trunk bamboo_repository_pr_key=8 \
+             bamboo_repository_pr_sourceBranch=refs/heads/trunk bamboo_repository_pr_targetBranch=trunk",
+            "bamboo trunk - 8!",
+        ),
+        ("bamboo_planKey=A bamboo_planRepository_branchName=refs/tags/v1", "bamboo - v1 -"),
     ]);
 }
 
@@ -291,6 +331,43 @@ fn cloud_build() {
         ),
         ("BUILD_ID=1 PROJECT_ID=p TAG_NAME=v1", "cloud-build - v1 -"),
         ("BUILDER_OUTPUT=/builder/outputs", "cloud-build - - -"),
+    ]);
+}
+
+#[test]
+fn a_variable_tells_which_system_it_is() {
+    for (text, marker) in [
+        ("GITHUB_ACTIONS=true", "GITHUB_ACTIONS"),
+        ("CI=true GITLAB_CI=true", "GITLAB_CI"),
+        ("CIRCLECI=true", "CIRCLECI"),
+        ("TRAVIS=true", "TRAVIS"),
+        ("BUILDKITE=true", "BUILDKITE"),
+        ("BITBUCKET_BUILD_NUMBER=1", "BITBUCKET_BUILD_NUMBER"),
+        ("DRONE=true", "DRONE"),
+        ("CI=woodpecker", "CI"),
+        ("TF_BUILD=True", "TF_BUILD"),
+        ("CODEBUILD_BUILD_ID=a:b", "CODEBUILD_BUILD_ID"),
+        ("TEAMCITY_VERSION=1", "TEAMCITY_VERSION"),
+        ("bamboo_buildKey=A", "bamboo_buildKey"),
+        ("JENKINS_HOME=x", "JENKINS_HOME"),
+        ("BUILDER_OUTPUT=x", "BUILDER_OUTPUT"),
+    ] {
+        assert_eq!(detect(text).told_by, marker, "{text}");
+    }
+}
+
+#[test]
+fn an_empty_variable_is_an_unset_one() {
+    table(&[
+        (
+            "TRAVIS=true TRAVIS_BRANCH=trunk TRAVIS_TAG= TRAVIS_PULL_REQUEST= TRAVIS_PULL_REQUEST_BRANCH=",
+            "travis trunk - -",
+        ),
+        ("DRONE=true DRONE_BRANCH=trunk DRONE_TAG= DRONE_PULL_REQUEST=", "drone trunk - -"),
+        ("CI=woodpecker CI_COMMIT_BRANCH=trunk CI_COMMIT_TAG= CI_COMMIT_PULL_REQUEST=", "woodpecker trunk - -"),
+        ("JENKINS_URL=x BRANCH_NAME=trunk TAG_NAME= CHANGE_ID=", "jenkins trunk - -"),
+        ("GITHUB_ACTIONS=true GITHUB_REF=refs/heads/trunk GITHUB_HEAD_REF= GITHUB_BASE_REF=", "github trunk - -"),
+        ("GITLAB_CI=true CI_COMMIT_BRANCH=trunk CI_COMMIT_TAG= CI_MERGE_REQUEST_IID=", "gitlab trunk - -"),
     ]);
 }
 

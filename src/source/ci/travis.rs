@@ -13,7 +13,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
     let pull_request = pull_request_number(variables, "TRAVIS_PULL_REQUEST").map(|number| PullRequest {
         number: Some(number),
         source_branch: text(variables, "TRAVIS_PULL_REQUEST_BRANCH"),
-        head: text(variables, "TRAVIS_PULL_REQUEST_SHA"),
+        head: variables.sourced("TRAVIS_PULL_REQUEST_SHA"),
         from_fork: differ(variables.get("TRAVIS_PULL_REQUEST_SLUG"), variables.get("TRAVIS_REPO_SLUG")),
     });
     Some(CiFacts {
@@ -29,5 +29,6 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request,
         run_url: first(variables, &["TRAVIS_BUILD_WEB_URL", "TRAVIS_JOB_WEB_URL"]),
         user: None,
+        ..CiFacts::default()
     })
 }

@@ -30,5 +30,6 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         pull_request,
         run_url: first(variables, &["CI_PIPELINE_URL"]),
         user: first(variables, &["CI_PIPELINE_AUTHOR", "CI_COMMIT_AUTHOR"]),
+        ..CiFacts::default()
     })
 }
