@@ -9,12 +9,12 @@ use sha2::{Digest as _, Sha256};
 use super::{
     connect::Cluster,
     error::{ClusterError, FieldFinding, FieldOwner, Reason},
-    owners,
-    request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, MANAGER, object_path, path},
+    owners, replicas,
+    request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, object_path, path},
     schema,
     survey::{PARALLEL, is_defined_by, mask_last_applied},
 };
-use crate::model::{Applied, FieldPath, Live, ObjectId, Rendered, Resource, hex};
+use crate::model::{Applied, FieldPath, Live, MANAGER, ObjectId, Rendered, Resource, hex};
 
 /// What adoption takes from kubectl in any case, and what the server writes again by itself.
 const OF_THE_SERVER: [&str; 2] = ["last-applied-configuration", "kubernetes.io/metadata.name"];
@@ -146,9 +146,13 @@ impl Cluster {
     async fn apply_forced(&self, object: &Rendered, live: Option<&Value>, dry_run: &str) -> Result<Value, Failure> {
         match self.apply_once(object, live, dry_run, false).await {
             Ok(body) => Ok(body),
+            Err(Refused::Conflict(owners)) if replicas::is_set_meanwhile(&owners, live) => {
+                Box::pin(self.apply_forced(&replicas::without_count(object), None, dry_run)).await
+            }
             Err(Refused::Conflict(owners)) => {
-                let others: Vec<_> =
-                    owners.into_iter().filter(|owner| !owners::is_taken_over(&owner.manager)).collect();
+                let is_ours_to_take =
+                    |owner: &FieldOwner| owners::is_taken_over(&owner.manager) || replicas::is_scaled(owner, live);
+                let others: Vec<_> = owners.into_iter().filter(|owner| !is_ours_to_take(owner)).collect();
                 if !others.is_empty() {
                     let conflict = ClusterError::Conflict { object: Box::new(object.id.clone()), owners: others };
                     return Err(Failure::Error(conflict));

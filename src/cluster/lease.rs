@@ -18,9 +18,9 @@ use super::{
     error::{ClusterError, Reason},
     queue,
     renewal::Lease,
-    request::{Call, JSON, MANAGER, built_in, object_path, path},
+    request::{Call, JSON, built_in, object_path, path},
 };
-use crate::model::{Claim, Head, LockEvent, ObjectId, Resource, Stop};
+use crate::model::{Claim, Head, LockEvent, MANAGER, ObjectId, Resource, Stop};
 
 /// Which lock is wanted, and how long it may take.
 #[derive(Clone, Debug)]

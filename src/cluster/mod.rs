@@ -21,6 +21,7 @@ mod queue;
 mod record;
 mod refusal;
 mod renewal;
+mod replicas;
 mod request;
 mod schema;
 mod survey;

@@ -2,49 +2,22 @@
 
 use serde_json::{Map, Value};
 
-use super::request::MANAGER;
-use crate::model::{ObjectId, PathStep};
-
-/// Managers behind which stands a person's hand: what they set is mended at the next deploy. Compared by prefix.
-const PEOPLE: [&str; 13] = [
-    "kubectl",
-    MANAGER,
-    "k9s",
-    "dashboard",
-    "Mozilla",
-    "node-fetch",
-    "lens",
-    "Lens",
-    "openlens",
-    "freelens",
-    "headlamp",
-    "OpenAPI-Generator",
-    // objects from before the time of managedFields
-    "before-first-apply",
-];
+use crate::model::{MANAGER, ObjectId, PathStep, is_our_apply, is_ours, is_person, managed_fields};
 
 /// True for people's tools and for shipway itself; false for controllers and other deployers.
 pub(super) fn is_taken_over(manager: &str) -> bool {
-    PEOPLE.iter().any(|prefix| manager.starts_with(prefix))
+    is_ours(manager) || is_person(manager)
 }
 
 /// The time of the manager's newest entry, as the server wrote it.
 pub(super) fn since(live: Option<&Value>, manager: &str) -> Option<String> {
-    let entries = entries(live?).filter(|entry| entry["manager"] == manager);
+    let entries = managed_fields(live?).filter(|entry| entry["manager"] == manager);
     entries.filter_map(|entry| entry["time"].as_str()).max().map(str::to_owned)
-}
-
-pub(super) fn entries(body: &Value) -> impl Iterator<Item = &Value> {
-    body.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten()
 }
 
 /// Our own entry of a server-side apply.
 pub(super) fn our_entry(body: &Value) -> Option<&Value> {
-    entries(body).find(|entry| is_ours(entry))
-}
-
-fn is_ours(entry: &Value) -> bool {
-    entry["manager"] == MANAGER && entry["operation"] == "Apply" && entry.get("subresource").is_none()
+    managed_fields(body).find(|entry| is_our_apply(entry))
 }
 
 /// What an adoption does: the new managedFields, the managers whose fields are taken over, and these fields.
@@ -65,7 +38,7 @@ pub(super) fn adoption(live: &Value, id: &ObjectId, api_version: &str) -> Option
     }
     let mut kept_entries = Vec::new();
     let (mut ours, mut managers, mut time) = (Value::Null, Vec::new(), String::new());
-    for entry in entries(live) {
+    for entry in managed_fields(live) {
         if !is_adoptable(entry, api_version) {
             kept_entries.push(entry.clone());
             continue;
@@ -329,21 +302,5 @@ mod tests {
         let told: Vec<_> =
             leaving(&fields, &manifest, &live).into_iter().map(|path| FieldPath(path).to_string()).collect();
         assert_eq!(told, ["metadata.labels.old", "spec.ports[1]", "spec.env[1].value"]);
-    }
-
-    #[test]
-    fn whose_fields_are_taken_over() {
-        for (manager, expected) in [
-            ("kubectl-edit", true),
-            ("kubectl", true),
-            ("shipway-handover", true),
-            ("before-first-apply", true),
-            ("helm", false),
-            ("argocd-controller", false),
-            ("kube-controller-manager", false),
-            ("flux", false),
-        ] {
-            assert_eq!(is_taken_over(manager), expected, "{manager}");
-        }
     }
 }

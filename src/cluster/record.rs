@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use super::{
     connect::Cluster,
     error::ClusterError,
-    request::{APPLY_PATCH, Call, MANAGER, built_in, object_path},
+    request::{APPLY_PATCH, Call, built_in, object_path},
 };
-use crate::model::{Note, ObjectId, Record, RecordState, Resource, Selection};
+use crate::model::{MANAGER, Note, ObjectId, Record, RecordState, Resource, Selection};
 
 /// What is known of earlier deploys.
 #[derive(Clone, Debug)]

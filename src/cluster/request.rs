@@ -15,7 +15,6 @@ use super::{
 };
 use crate::model::{ObjectId, Resource};
 
-pub(super) const MANAGER: &str = "shipway";
 pub(super) const JSON: &str = "application/json";
 pub(super) const JSON_PATCH: &str = "application/json-patch+json";
 pub(super) const APPLY_PATCH: &str = "application/apply-patch+yaml";

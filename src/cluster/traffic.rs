@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 use super::{
     connect::Cluster,
     error::ClusterError,
-    owners,
-    request::{Call, Failure, JSON_PATCH, MANAGER, built_in, object_path},
+    request::{Call, Failure, JSON_PATCH, built_in, object_path},
 };
-use crate::model::{BlueGreen, ObjectId, Resource, Traffic};
+use crate::model::{BlueGreen, MANAGER, ObjectId, Resource, Traffic, managed_fields};
 
 impl Cluster {
     /// The Service's selector as it is now; none where there is no such Service.
@@ -109,7 +108,7 @@ fn patch(traffic: &Traffic, label: &str, color: &str) -> Value {
 
 fn lost(expected: &Traffic, now: &Traffic, body: &Value) -> ClusterError {
     let shown = |traffic: &Traffic| traffic.color.clone().map_or("no colour".to_owned(), |color| format!("`{color}`"));
-    let owner = owners::entries(body)
+    let owner = managed_fields(body)
         .filter(|entry| entry.pointer("/fieldsV1/f:spec/f:selector").is_some())
         .max_by_key(|entry| entry["time"].as_str().unwrap_or_default().to_owned());
     let by = owner.map_or_else(String::new, |entry| {

@@ -9,6 +9,7 @@ mod event;
 mod image;
 mod image_path;
 mod lock;
+mod manager;
 mod manifests;
 mod namespace;
 mod nearest;
@@ -36,6 +37,7 @@ pub use event::{
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
 pub use image_path::{ImagePath, ImagePathError};
 pub use lock::{Claim, Head};
+pub use manager::{HANDOVER, MANAGER, is_of_a_manifest, is_our_apply, is_ours, is_person, managed_fields};
 pub use manifests::{Allow, Layers};
 pub use namespace::{LiveNamespace, NamespaceMarks};
 pub use nearest::nearest;

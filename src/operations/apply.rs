@@ -9,6 +9,7 @@ use super::{
 use crate::{
     cluster::{Cluster, ClusterError, applied},
     model::{Applied, ApplyEvent, Change, Evidence, Live, ObjectChange, Problem, Rendered, Stage, Stop},
+    plan::Replicas,
 };
 
 /// Writes in flight at once: as quick as any more on HTTP/1.1, and kind to the server.
@@ -22,6 +23,8 @@ pub(super) struct Step<'s> {
     pub(super) change: &'s ObjectChange,
     /// True where shipway owns every field that it would send: only then may the record prove the object later.
     pub(super) owned: bool,
+    /// Where the count of its pods is not simply the manifest's.
+    pub(super) replicas: Option<&'s Replicas>,
 }
 
 enum Written {
@@ -66,7 +69,9 @@ pub(super) async fn apply_stage(
 }
 
 async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &Stop) -> Written {
+    let moves = step.replicas.is_some_and(|replicas| replicas.moves);
     if step.change.change == Change::Unchanged
+        && !moves
         && let Some(body) = &step.live.body
     {
         let recorded = if step.owned { applied(step.object, body) } else { Applied::of(step.object, body) };
@@ -75,7 +80,7 @@ async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &S
     if context.stop.is_set() || refused.is_set() {
         return Written::NotStarted;
     }
-    match cluster.apply(step.object, Some(step.live)).await {
+    match send(cluster, step).await {
         Ok(applied) => Written::Done(Box::new(applied)),
         Err(ClusterError::Stopped) => Written::NotStarted,
         Err(error) => {
@@ -83,6 +88,18 @@ async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &S
             Written::Refused(error)
         }
     }
+}
+
+async fn send(cluster: &Cluster, step: Step<'_>) -> Result<Applied, ClusterError> {
+    let Some(replicas) = step.replicas else { return cluster.apply(step.object, Some(step.live)).await };
+    let is_new = step.live.body.is_none();
+    if is_new {
+        cluster.apply(&replicas.first, None).await?;
+    }
+    if let Some(count) = replicas.handed_over {
+        cluster.hand_over(&replicas.sent, count).await?;
+    }
+    cluster.apply(&replicas.sent, (!is_new).then_some(step.live)).await
 }
 
 /// Adds to the first problem what was written and what was not: a deploy is never half-said.

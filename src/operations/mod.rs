@@ -29,6 +29,7 @@ pub(crate) mod push;
 mod record;
 pub(crate) mod release;
 pub(crate) mod render;
+mod replicas;
 mod secret;
 pub(crate) mod settings;
 pub(crate) mod status;

@@ -2,7 +2,7 @@
 
 use futures::future::try_join;
 
-use super::{Context, application::Application, apply::Step, failure::Failure, places, prune};
+use super::{Context, application::Application, apply::Step, failure::Failure, places, prune, replicas};
 use crate::{
     cluster::{Cluster, History, Rehearsed, is_untouched, owns_all},
     model::{
@@ -24,6 +24,7 @@ pub(super) struct Prepared {
     pub(super) changes: Vec<ObjectChange>,
     /// In the order of `release.objects`: true where shipway owns every field that it would send.
     owned: Vec<bool>,
+    replicas: replicas::Decided,
     pub(super) history: History,
     pub(super) jobs: Vec<JobRun>,
     /// The commit that is deployed now and how ours stands to it, in words.
@@ -34,13 +35,12 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
-        self.release
-            .objects
-            .iter()
-            .zip(&self.live)
-            .zip(&self.changes)
-            .zip(&self.owned)
-            .map(|(((object, live), change), owned)| Step { object, live, change, owned: *owned })
+        self.release.objects.iter().zip(&self.live).zip(&self.changes).zip(&self.owned).map(
+            |(((object, live), change), owned)| {
+                let replicas = self.replicas.get(&object.id);
+                Step { object, live, change, owned: *owned, replicas }
+            },
+        )
     }
 
     /// What is true while a rollout is under way, and stays true if the run is stopped in it.
@@ -110,18 +110,22 @@ pub(super) async fn survey(
     let Draft { release, jobs, skipped, history, traffic, order } = draft;
     let live = cluster.survey(&release.objects).await?;
     foreign_owners(&release.target.app, &release.objects, &live)?;
-    let rehearsed = rehearse_touched(context, application, cluster, (&release.objects, &live), &history).await?;
+    let (rehearsed, replicas) =
+        rehearse_touched(context, application, cluster, (&release.objects, &live), &history).await?;
     let owned = live.iter().zip(&rehearsed).map(|pair| match pair {
         (Live { body: Some(live), .. }, Some(rehearsed)) => owns_all(live, rehearsed),
         _ => false,
     });
     let owned = owned.collect();
-    let mut changes = plan::changes(&release, &live, &rehearsed, jiff::Timestamp::now());
+    let objects = release.objects.iter();
+    let sent: Vec<&Rendered> =
+        objects.map(|object| replicas.get(&object.id).map_or(object, |replicas| &replicas.first)).collect();
+    let mut changes = plan::changes(&sent, &live, &rehearsed, jiff::Timestamp::now());
     changes.extend(skipped);
     let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
     let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
     changes.extend(gone.iter().map(prune::change));
-    Ok(Prepared { release, live, changes, owned, history, jobs, order, gone })
+    Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone })
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {
@@ -212,7 +216,7 @@ async fn rehearse_touched(
     cluster: &Cluster,
     (objects, live): (&[Rendered], &[Live]),
     history: &History,
-) -> Result<Vec<Option<serde_json::Value>>, Failure> {
+) -> Result<(Vec<Option<serde_json::Value>>, replicas::Decided), Failure> {
     // a run that failed or was killed may have written what it could not record
     let last = history.records.last().filter(|record| record.state == RecordState::Succeeded);
     let is_proven = |object: &Rendered, live: &serde_json::Value| {
@@ -224,14 +228,21 @@ async fn rehearse_touched(
         .zip(live)
         .map(|(object, live)| live.body.clone().filter(|body| is_proven(object, body)))
         .collect();
+    let untouched = { objects.iter().zip(&bodies) }.filter_map(|(object, body)| Some((object, body.as_ref()?)));
+    replicas::tell_kept(context, objects, untouched);
     let touched: Vec<usize> = (0..bodies.len()).filter(|position| bodies[*position].is_none()).collect();
-    let objects: Vec<Rendered> = touched.iter().map(|position| objects[*position].clone()).collect();
+    let release = objects;
+    let mut objects: Vec<Rendered> = touched.iter().map(|position| objects[*position].clone()).collect();
     let live: Vec<Live> = touched.iter().map(|position| live[*position].clone()).collect();
+    let decided = replicas::decide(context, cluster, (&objects, &live), release).await?;
+    for object in &mut objects {
+        *object = decided.get(&object.id).map_or_else(|| object.clone(), |replicas| replicas.first.clone());
+    }
     let rehearsed = rehearse(context, application, cluster, &objects, &live).await?;
     for (position, body) in touched.into_iter().zip(rehearsed) {
         bodies[position] = body;
     }
-    Ok(bodies)
+    Ok((bodies, decided))
 }
 
 /// Every write as the server would do it. All refusals are told at once, with their places in the files.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     kinds,
-    model::{Change, FieldChange, Live, ObjectChange, ObjectId, Reference, Release, cut_middle},
+    model::{Change, FieldChange, Live, ObjectChange, ObjectId, Reference, Rendered, cut_middle},
 };
 
 use super::{
@@ -18,18 +18,17 @@ const MASKED: &str = "***";
 const CONFIGURATION: &str = "shipway.dev/config";
 const SHORT_HASH: usize = 8;
 
-/// One change for each object of the release, in its order. `live` and `rehearsed` stand in the same order; a rehearsal is
+/// One change for each object, in their order, as it is sent. `live` and `rehearsed` stand in the same order; a rehearsal is
 /// the server's answer to a dry run, and none where there was none: then what is rendered is compared, as far as it goes.
 pub(crate) fn changes(
-    release: &Release,
+    objects: &[&Rendered],
     live: &[Live],
     rehearsed: &[Option<Value>],
     now: jiff::Timestamp,
 ) -> Vec<ObjectChange> {
     let nothing = (None, None);
     let states = live.iter().zip(rehearsed).map(|(live, rehearsed)| (live.body.as_ref(), rehearsed.as_ref()));
-    release
-        .objects
+    objects
         .iter()
         .zip(states.chain(std::iter::repeat(nothing)))
         .map(|(object, (live, rehearsed))| match (live, rehearsed) {

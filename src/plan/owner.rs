@@ -2,34 +2,31 @@
 
 use serde_json::Value;
 
-use crate::model::short_age;
+use crate::model::{is_ours, is_person, managed_fields, short_age};
 
 use super::diff::Step;
 
-/// Our own managers, `shipway-handover` included.
-const OURS: &str = "shipway";
-/// Managers behind which a person sits.
-const PEOPLE: &[&str] = &["kubectl", "k9s", "lens", "dashboard", "octant", "rancher", "mozilla", "okhttp"];
-
 /// `set by hand (kubectl-edit, 3 days ago)`, where somebody else took a field of an object that shipway has applied.
 pub(super) fn taken_by(live: &Value, path: &[Step], now: jiff::Timestamp) -> Option<String> {
-    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
-    let manager = |entry: &Value| entry.get("manager").and_then(Value::as_str).unwrap_or_default().to_owned();
-    if !entries.iter().any(|entry| manager(entry).starts_with(OURS)) {
+    let is_own = |entry: &Value| entry["manager"].as_str().is_some_and(is_ours);
+    if !managed_fields(live).any(is_own) {
         return None;
     }
-    let other = entries
-        .iter()
-        .filter(|entry| !manager(entry).starts_with(OURS) && entry.get("subresource").is_none())
+    let other = managed_fields(live)
+        .filter(|entry| !is_own(entry) && entry.get("subresource").is_none())
         .find(|entry| entry.get("fieldsV1").is_some_and(|fields| owns(fields, path)))?;
-    let manager = manager(other);
-    let lower = manager.to_lowercase();
-    let how = if PEOPLE.iter().any(|name| lower.contains(name)) { "set by hand" } else { "set by another" };
-    let at = other.get("time").and_then(Value::as_str).and_then(|time| time.parse::<jiff::Timestamp>().ok());
-    Some(match at {
+    Some(set_by(other, now))
+}
+
+/// `set by hand (kubectl-edit, 3 days ago)`
+pub(super) fn set_by(entry: &Value, now: jiff::Timestamp) -> String {
+    let manager = entry["manager"].as_str().unwrap_or_default();
+    let how = if is_person(manager) { "set by hand" } else { "set by another" };
+    let at = entry["time"].as_str().and_then(|time| time.parse::<jiff::Timestamp>().ok());
+    match at {
         Some(at) => format!("{how} ({manager}, {})", short_age(now.duration_since(at).as_secs())),
         None => format!("{how} ({manager})"),
-    })
+    }
 }
 
 /// True where the set of fields holds the path, or an atomic field above it.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::model::{JobRun, Live, ObjectId, Record, Rendered, Resource};
+use crate::model::{JobRun, Live, ObjectId, Record, Rendered, Resource, is_our_apply, managed_fields};
 
 /// What a person allowed or the configuration asks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -130,10 +130,7 @@ pub(crate) fn protection(id: &ObjectId, body: &Value, all: bool) -> Option<Prote
     let is_owned = metadata["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
     let is_leaving = !metadata["deletionTimestamp"].is_null();
     let of_shipway = body["type"] == "shipway.dev/record" || id.kind == "Lease";
-    let entries = metadata["managedFields"].as_array().into_iter().flatten();
-    let is_ours = { entries }.any(|entry| {
-        entry["manager"] == "shipway" && entry["operation"] == "Apply" && entry.get("subresource").is_none()
-    });
+    let is_ours = managed_fields(body).any(is_our_apply);
     if is_owned || is_leaving || of_shipway || !is_ours {
         return Some(Protection::Silent);
     }

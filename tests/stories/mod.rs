@@ -15,5 +15,6 @@ mod lock;
 mod prune;
 mod registry;
 mod release;
+mod replicas;
 mod secrets;
 mod status;
