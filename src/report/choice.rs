@@ -39,6 +39,11 @@ fn is_ci(variables: &Variables) -> bool {
     CI.iter().any(|name| variables.get(name).is_some_and(|value| value != "false"))
 }
 
+/// True for a runner that reads workflow commands: GitHub's, and those that follow it (Forgejo, Gitea).
+pub(super) fn is_github(variables: &Variables) -> bool {
+    variables.get("GITHUB_ACTIONS") == Some("true")
+}
+
 /// no-color.org and bixense.com/clicolors: `NO_COLOR` goes first.
 pub(super) fn has_colour(variables: &Variables, terminal: bool) -> bool {
     if variables.get("NO_COLOR").is_some() {

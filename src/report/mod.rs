@@ -1,4 +1,4 @@
-//! The only writer: live, plain, json.
+//! The only writer: live, plain, json, github.
 //!
 //! ```text
 //! events -> thread -> Reporter    plain: words -> layout -> sink
@@ -12,6 +12,7 @@
 mod board;
 mod choice;
 mod closing;
+mod github;
 mod json;
 mod layout;
 mod live;
@@ -80,6 +81,11 @@ pub(crate) fn reporter(wanted: &Wanted<'_>) -> Box<dyn Reporter> {
         Output::Json => Box::new(json::Json { streams, now }),
         Output::Live if wanted.verbosity != Verbosity::Quiet => {
             Box::new(live::Live::new(streams, board::Board::new(least), now))
+        }
+        Output::Auto | Output::Live | Output::Plain if choice::is_github(wanted.variables) => {
+            let path = wanted.variables.get("GITHUB_STEP_SUMMARY");
+            let summary = path.and_then(|path| Sink::appending(path.as_ref(), wanted.redactor.clone()));
+            Box::new(github::reporter(streams, (least, TimeZone::system()), summary))
         }
         Output::Auto | Output::Live | Output::Plain => {
             Box::new(plain::Plain { streams, zone: TimeZone::system(), least, spoken: false })

@@ -79,6 +79,13 @@ impl Sink {
         Self { colour, ..Self::new(writer, columns, redactor) }
     }
 
+    /// A file that is written on at its end; none where it cannot be opened.
+    #[expect(clippy::disallowed_types, reason = "the runner says which file is its step's summary")]
+    pub(crate) fn appending(path: &std::path::Path, redactor: Redactor) -> Option<Self> {
+        let file = std::fs::File::options().append(true).create(true).open(path).ok()?;
+        Some(Self::new(Box::new(file), Columns::Unlimited, redactor))
+    }
+
     pub(crate) fn paper(&self) -> Paper {
         Paper { width: self.columns.size().0, unicode: self.unicode, redactor: self.redactor.clone() }
     }

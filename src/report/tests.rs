@@ -11,6 +11,7 @@ use super::{
     Reporter,
     board::Board,
     closing::Streams,
+    github,
     json::Json,
     layout::{Paper, typeset},
     plain::Plain,
@@ -174,6 +175,54 @@ fn a_frame_is_no_higher_than_the_terminal() {
     let frame: Vec<String> = frame.iter().map(|line| line.paint(false)).collect();
     assert!(frame.len() <= 12, "{}", frame.len());
     insta::assert_snapshot!("live-many", frame.join("\n"));
+}
+
+/// The log of a runner, and its step's summary.
+fn runner((events, outcome): (Vec<Stamped>, Outcome)) -> (String, String) {
+    let (mut streams, story, _) = streams(80);
+    streams.story.columns = Columns::Unlimited;
+    let summary = Written::default();
+    let sink = Sink::new(Box::new(summary.clone()), Columns::Unlimited, redactor());
+    let mut reporter = github::reporter(streams, (Weight::Normal, TimeZone::UTC), Some(sink));
+    events.iter().for_each(|event| reporter.on(event));
+    reporter.finish(&outcome);
+    (story.text(), summary.text())
+}
+
+#[test]
+fn a_runner_folds_annotates_and_sums_up() {
+    for (name, run) in [
+        ("deploy", samples::deploy()),
+        ("failure", samples::failure()),
+        ("build", samples::build_and_push()),
+        ("problems", with(samples::problems(), Answer::Nothing)),
+    ] {
+        let (log, summary) = runner(run);
+        assert_eq!(log.matches("::group::").count(), log.matches("::endgroup::").count(), "{log}");
+        insta::assert_snapshot!(format!("github-{name}"), log);
+        insta::assert_snapshot!(format!("github-summary-{name}"), summary);
+    }
+}
+
+#[test]
+fn nothing_from_outside_commands_a_runner() {
+    let (mut events, mut outcome) = samples::notes();
+    let evil = "::set-output name=a::hunter2-hunter2\n::error::`</pre>|<script>";
+    events.push(samples::log(evil));
+    let problem = crate::model::Problem::new("manifest", Exit::Input, evil)
+        .with(crate::model::Evidence::new("last log", [evil]))
+        .hint(evil);
+    outcome.problems = vec![problem];
+    let (log, summary) = runner((events, outcome));
+    assert!(!log.contains("hunter2") && !summary.contains("hunter2"), "{log}{summary}");
+    let commands: Vec<&str> = log.lines().filter(|line| line.starts_with("::")).collect();
+    assert!(
+        commands
+            .iter()
+            .all(|line| line.starts_with("::warning title=") || line.starts_with("::error title=manifest::")),
+        "{log}"
+    );
+    assert!(summary.lines().all(|line| !line.contains("<script>") || line.starts_with("    ")), "{summary}");
 }
 
 fn json((events, outcome): (Vec<Stamped>, Outcome)) -> String {

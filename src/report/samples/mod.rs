@@ -331,6 +331,12 @@ pub(super) fn notes() -> (Vec<Stamped>, Outcome) {
     (events, Outcome { seconds: 3.0, ..Outcome::new(Exit::Interrupted) })
 }
 
+/// A line that a hook wrote.
+pub(super) fn log(line: &str) -> Stamped {
+    let (pod, container, lines) = ("migrate-7-x2k4p".into(), "migrate".into(), vec![line.to_owned()]);
+    stamped(0.4, RolloutEvent::Log { object: object("Job", "migrate-7"), pod, container, lines })
+}
+
 /// So many workloads, some of them ready.
 pub(super) fn many_workloads(count: usize) -> Vec<Stamped> {
     let one = |number: usize| {
