@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    build, completions, config, deploy, envs, man, plan, push, release, render, schema, status, switch, unlock,
+    build, completions, config, deploy, envs, history, man, plan, push, release, render, rollback, schema, status,
+    switch, unlock,
 };
 use crate::{
     config::Flags,
@@ -55,6 +56,8 @@ pub(super) enum Command {
     Status(status::Status),
     Envs(envs::Envs),
     Unlock(unlock::Unlock),
+    History(history::History),
+    Rollback(rollback::Rollback),
     Config(config::Config),
     Schema(schema::Schema),
     Completions(completions::Completions),

@@ -139,6 +139,7 @@ fn flags(global: &Global, command: &Command) -> Flags {
             release.pruning.lay_over(&mut flags);
             release.hooks.lay_over(&mut flags);
         }
+        Command::Rollback(rollback) => rollback.lay_over(&mut flags),
         Command::Plan(plan) => {
             plan.pruning.lay_over(&mut flags);
             plan.hooks.lay_over(&mut flags);
@@ -160,6 +161,8 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Status(status) => status.run(context).await,
         Command::Envs(envs) => envs.run(context).await,
         Command::Unlock(unlock) => unlock.run(context).await,
+        Command::History(history) => history.run(context).await,
+        Command::Rollback(rollback) => rollback.run(context).await,
         Command::Config(config) => config.run(context).await,
         Command::Schema(schema) => answered(schema.answer()),
         Command::Completions(completions) => answered(completions.answer()),

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     connect::Cluster,
     error::ClusterError,
+    objects::Packed,
     request::{APPLY_PATCH, Call, built_in, object_path},
 };
 use crate::model::{MANAGER, Note, ObjectId, Record, RecordState, Resource, Selection};
@@ -30,7 +31,9 @@ impl History {
 }
 
 const TYPE: &str = "shipway.dev/record";
-const KEY: &str = "record";
+pub(super) const KEY: &str = "record";
+/// The objects of a release, where they are few.
+pub(super) const OBJECTS_KEY: &str = "objects";
 /// Unpacked; a Secret holds 1 MiB at most.
 const LARGEST: u64 = 64 << 20;
 
@@ -63,48 +66,72 @@ impl Cluster {
         Ok(History { records, next: last + 1 })
     }
 
-    /// Writes a record, new or changed (one PATCH).
-    pub(crate) async fn save_record(&self, namespace: &str, record: &Record) -> Result<(), ClusterError> {
-        let id = record_id(namespace, record);
+    /// Writes a record, new or changed, with the objects that are kept beside it (one PATCH). What was written before and
+    /// is not written again would go, so both are written each time.
+    pub(crate) async fn save_record(
+        &self,
+        namespace: &str,
+        record: &Record,
+        objects: &Packed,
+    ) -> Result<(), ClusterError> {
+        let id = record_id(namespace, record, record.revision);
         let path = object_path(&secrets(), &id, &[("fieldManager", MANAGER), ("force", "true")]);
-        let call = Call::write(Method::PATCH, path, APPLY_PATCH, pack(&id, record)?.to_string()).about(&id);
+        let call = Call::write(Method::PATCH, path, APPLY_PATCH, pack(&id, record, objects)?.to_string()).about(&id);
         self.ask(&call).await.map(drop)
     }
 
-    /// Deletes the oldest records beyond `keep`, but never the last that succeeded.
-    pub(crate) async fn trim_history(
+    /// Deletes records, with their objects unless one of those that stay refers to them.
+    pub(crate) async fn delete_records(
         &self,
         namespace: &str,
-        history: &History,
-        keep: usize,
+        records: &[&Record],
+        stay: &[&Record],
     ) -> Result<(), ClusterError> {
-        let precious = history.last_succeeded().map(|record| record.revision);
-        let surplus = history.records.len().saturating_sub(keep);
-        for record in history.records.iter().take(surplus).filter(|record| Some(record.revision) != precious) {
-            self.delete(&secrets(), &record_id(namespace, record)).await?;
+        for record in records {
+            let of = |record: &Record| record.objects.as_ref().map(|kept| kept.revision);
+            if !stay.iter().any(|other| of(other) == of(record)) {
+                self.delete_objects(namespace, record).await?;
+            }
+            self.delete(&secrets(), &record_id(namespace, record, record.revision)).await?;
         }
         Ok(())
     }
 }
 
-fn secrets() -> Resource {
+/// The field selector that leaves records and their objects, which are large, out of a list of Secrets.
+pub(crate) fn without_records(resource: &Resource) -> Option<String> {
+    let is_secret = (resource.group.as_str(), resource.plural.as_str()) == ("", "secrets");
+    is_secret.then(|| format!("type!={TYPE},type!={}", super::objects::TYPE))
+}
+
+pub(super) fn secrets() -> Resource {
     built_in("", "v1", "Secret", "secrets")
 }
 
-fn record_id(namespace: &str, record: &Record) -> ObjectId {
+/// `shipway.demo.qa.v7`, of the app and environment of a record.
+pub(super) fn record_id(namespace: &str, record: &Record, revision: u64) -> ObjectId {
     ObjectId {
         group: String::new(),
         kind: "Secret".to_owned(),
         namespace: Some(namespace.to_owned()),
-        name: format!("shipway.{}.{}.v{}", record.app, record.environment, record.revision),
+        name: format!("shipway.{}.{}.v{revision}", record.app, record.environment),
     }
+}
+
+/// What all that belongs to a record is found by.
+pub(super) fn labels(record: &Record) -> Value {
+    json!({
+        "shipway.dev/app": record.app,
+        "shipway.dev/env": record.environment,
+        "shipway.dev/revision": record.revision.to_string(),
+    })
 }
 
 fn revision_of(secret: &Value) -> Option<u64> {
     secret["metadata"]["labels"]["shipway.dev/revision"].as_str()?.parse().ok()
 }
 
-fn pack(id: &ObjectId, record: &Record) -> Result<Value, ClusterError> {
+fn pack(id: &ObjectId, record: &Record, objects: &Packed) -> Result<Value, ClusterError> {
     let packed = serde_json::to_vec(record).map_err(std::io::Error::other).and_then(|text| {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
         encoder.write_all(&text)?;
@@ -114,18 +141,18 @@ fn pack(id: &ObjectId, record: &Record) -> Result<Value, ClusterError> {
         server: id.name.clone(),
         why: format!("the record cannot be written: {error}"),
     })?;
-    let state = serde_json::to_value(record.state).unwrap_or_default();
+    let mut labels = labels(record);
+    labels["shipway.dev/state"] = serde_json::to_value(record.state).unwrap_or_default();
+    let mut data = json!({KEY: STANDARD.encode(packed)});
+    if let Some(objects) = objects.beside() {
+        data[OBJECTS_KEY] = STANDARD.encode(objects).into();
+    }
     Ok(json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "type": TYPE,
-        "metadata": {"name": id.name, "namespace": id.namespace, "labels": {
-            "shipway.dev/app": record.app,
-            "shipway.dev/env": record.environment,
-            "shipway.dev/revision": record.revision.to_string(),
-            "shipway.dev/state": state,
-        }},
-        "data": {KEY: STANDARD.encode(packed)},
+        "metadata": {"name": id.name, "namespace": id.namespace, "labels": labels},
+        "data": data,
     }))
 }
 
@@ -138,33 +165,53 @@ fn unpack(secret: &Value) -> Option<Record> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use sha2::{Digest as _, Sha256};
 
-    fn record() -> Record {
-        Record {
-            revision: 12,
-            app: "demo".to_owned(),
-            environment: "qa".to_owned(),
-            state: RecordState::Succeeded,
-            commit: None,
-            branch: Some("feature/a".to_owned()),
-            tag: "feature_a-0c2a77d1".to_owned(),
-            images: Vec::new(),
-            color: None,
-            by: "alice".to_owned(),
-            at: jiff::Timestamp::UNIX_EPOCH,
-            applied: Vec::new(),
-            jobs: Vec::new(),
-            made_namespace: None,
-        }
+    use super::*;
+    use crate::model::{HookRules, Rendered, Stage, hex};
+
+    /// As a version wrote it that kept no objects.
+    const OLD: &str = include_str!("../../tests/fixtures/record-without-objects.json");
+
+    fn packed(record: &Record, size: usize) -> (Record, Packed) {
+        let objects = [Rendered {
+            id: record_id("demo-qa", record, 1),
+            resource: secrets(),
+            stage: Stage::Configuration,
+            hook: HookRules::default(),
+            hash: String::new(),
+            // what gzip makes nothing of
+            json: (0..size).map(|number| hex(&Sha256::digest(number.to_string()))).collect(),
+            from: Vec::new(),
+        }];
+        let packed = Packed::new(&objects, record.revision, &[]).unwrap();
+        (Record { objects: Some(packed.kept.clone()), ..record.clone() }, packed)
     }
 
     #[test]
     fn a_record_comes_back_as_it_was_packed() {
-        let secret = pack(&record_id("demo-qa", &record()), &record()).unwrap();
+        let (record, objects) = packed(&Record::sample(12, RecordState::Succeeded), 1);
+        let id = record_id("demo-qa", &record, 12);
+        let secret = pack(&id, &record, &objects).unwrap();
         assert_eq!(secret["metadata"]["name"], "shipway.demo.qa.v12");
         assert_eq!(secret["metadata"]["labels"]["shipway.dev/state"], "succeeded");
-        assert_eq!((revision_of(&secret), unpack(&secret)), (Some(12), Some(record())));
+        assert!(secret["data"]["objects"].is_string(), "{secret}");
+        assert_eq!((revision_of(&secret), unpack(&secret)), (Some(12), Some(record)));
+    }
+
+    #[test]
+    fn a_record_of_before_is_read() {
+        let record: Record = serde_json::from_str(OLD).unwrap();
+        assert_eq!((record.revision, record.source, record.objects), (3, None, None));
+        assert_eq!(record.applied.len(), 2);
+    }
+
+    #[test]
+    fn many_objects_are_kept_in_parts_and_once() {
+        let (record, objects) = packed(&Record::sample(12, RecordState::Succeeded), 50_000);
+        let secret = pack(&record_id("demo-qa", &record, 12), &record, &objects).unwrap();
+        assert!(secret["data"]["objects"].is_null());
+        assert_eq!(record.objects.as_ref().unwrap().parts, 2);
     }
 
     #[test]

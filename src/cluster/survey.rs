@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     connect::Cluster,
     error::{ClusterError, Reason},
+    record::without_records,
     request::{Call, object_path, path},
 };
 use crate::model::{Live, ObjectId, Redactor, Rendered, Resource, Selection};
@@ -81,7 +82,7 @@ impl Cluster {
                 resource: group.resource.clone(),
                 namespace: group.namespace.map(str::to_owned),
                 labels: None,
-                fields: None,
+                fields: without_records(group.resource),
             };
             match self.list_pages(&selection, group.wanted.len()).await {
                 Ok(listed) if listed.complete => return Ok(pick(listed.objects, &group.wanted)),

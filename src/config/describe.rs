@@ -134,6 +134,8 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::new("deploy.registry_check", Some(deploy.registry_check.clone())),
         Row::new("deploy.prune", Some(deploy.prune.clone())),
         Row::new("deploy.superseded", Some(deploy.superseded.clone().map(GivingWay::word))),
+        Row::new("deploy.on_failure", Some(on_failure(settings, target))),
+        Row::new("deploy.history", Some(deploy.history.clone())),
         Row::length("deploy.lock_expiry", &deploy.lock_expiry),
         blue_green(settings),
     ]);
@@ -155,6 +157,11 @@ fn preview(settings: &Settings, target: &Target) -> [Row; 3] {
     });
     let created = preview.create_namespace.then(|| Sourced::new(true, origin));
     [Row::new("create_namespace", created), ttl, Row::new("copy_secrets", copied)]
+}
+
+/// As it holds for the target.
+fn on_failure(settings: &Settings, target: &Target) -> Sourced<String> {
+    settings.on_failure(&target.environment.value).clone().map(|found| found.word().to_owned())
 }
 
 /// Build arguments are named, not shown: people put tokens there.

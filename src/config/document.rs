@@ -69,6 +69,10 @@ impl<'f> Document<'f> {
             FaultKind::NotSupported => ConfigError::NotSupported { path: shown, place },
             FaultKind::MissingKey(key) => self.wrong(&path, format!("needs `{key}`"), None),
             FaultKind::Count(count) => self.wrong(&path, format!("must have {count} entries"), None),
+            FaultKind::Choice(known) => {
+                let known: Vec<String> = known.iter().map(|known| format!("`{known}`")).collect();
+                self.wrong(&path, format!("must be {}", known.join(" or ")), None)
+            }
             FaultKind::Type { wanted, .. } if shown.is_empty() => {
                 let file = self.text.map_or("shipway.yaml", |text| &text.name);
                 ConfigError::Value { path: file.to_owned(), wrong: wanted, hint: None, place }

@@ -96,6 +96,8 @@ pub(super) struct EnvironmentFile {
     pub context: Option<String>,
     /// Ask before anything is changed. Default: true for production.
     pub confirm: Option<bool>,
+    /// After a failure here. Default: as `deploy.on_failure`.
+    pub on_failure: Option<OnFailure>,
     /// Make the namespace where it is not there. Default: false.
     pub create_namespace: Option<bool>,
     /// How long after its last deploy a namespace that shipway made may be removed by `destroy --expired`, as in `72h`.
@@ -146,6 +148,29 @@ pub(super) struct DeployFile {
     pub prune: Option<bool>,
     /// How a run ends that gives way to a newer one of its branch: `ok` (exit 0) or `fail` (exit 9). Default: `ok`.
     pub superseded: Option<String>,
+    /// After a failure leave all as it is, or apply the last good release again. Default: `hold`.
+    pub on_failure: Option<OnFailure>,
+    /// How many deploys are remembered, at least 1. Default: 10.
+    pub history: Option<u32>,
+}
+
+/// What becomes of a deploy that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum OnFailure {
+    Hold,
+    Rollback,
+}
+
+impl OnFailure {
+    /// As it is written.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Hold => "hold",
+            Self::Rollback => "rollback",
+        }
+    }
 }
 
 /// A length of time: seconds, or a text such as `90s`, `10m`, `1h30m`.

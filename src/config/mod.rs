@@ -15,6 +15,7 @@ mod tests;
 
 pub(crate) use describe::describe;
 pub(crate) use error::ConfigError;
+pub(crate) use file::OnFailure;
 pub(crate) use resolve::{asked_commit, resolve};
 pub(crate) use schema::schema;
 pub(crate) use settings::{

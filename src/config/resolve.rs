@@ -9,13 +9,14 @@ use crate::model::{Allow, BlueGreen, Facts, FieldPath, Origin, PathStep, SourceT
 use super::{
     ConfigError, DeploySettings, EnvironmentSettings, Flags, GivingWay, Settings,
     document::Document,
-    file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, Length},
+    file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, Length, OnFailure},
     images::{image_paths, images},
     names::{dns_label, is_dns_label, of_remote},
     preview,
 };
 
 const DEFAULT_TAG: &str = "{branch}-{sha8}";
+const KEPT_RECORDS: usize = 10;
 const DEFAULT_MANIFESTS: &str = "kubernetes";
 /// Seconds.
 const LOCK_EXPIRY: f64 = 30.0;
@@ -219,6 +220,7 @@ fn environment(
         }
     }
     let confirm = written.confirm.unwrap_or(name == PRODUCTION);
+    let on_failure = written.on_failure.map(|found| Sourced::new(found, document.origin(&path.key("on_failure"))));
     let preview = preview::read(document, &path, &mut written, confirm)?;
     Ok(EnvironmentSettings {
         branches: written.branches.unwrap_or_default(),
@@ -227,6 +229,7 @@ fn environment(
         context: at("context", written.context),
         confirm,
         preview,
+        on_failure,
         name: Sourced::new(name, document.origin(&path)),
     })
 }
@@ -280,6 +283,10 @@ fn deploy(
             .unwrap_or_else(|| Sourced::new(true, Origin::Default)),
         prune: document.sourced("deploy.prune", written.prune).unwrap_or_else(|| Sourced::new(true, Origin::Default)),
         superseded: giving_way(document, written.superseded)?,
+        on_failure: document
+            .sourced("deploy.on_failure", written.on_failure)
+            .unwrap_or_else(|| Sourced::new(OnFailure::Hold, Origin::Default)),
+        history: history(document, written.history)?,
         lock_expiry: lock_expiry(variables)?,
     })
 }
@@ -306,6 +313,17 @@ fn lock_expiry(variables: &Variables) -> Result<Sourced<f64>, ConfigError> {
             value: asked.value,
             wrong: "which is no length in whole seconds: write it as in `30s`".into(),
         }),
+    }
+}
+
+fn history(document: &Document<'_>, written: Option<u32>) -> Result<Sourced<usize>, ConfigError> {
+    match document.sourced("deploy.history", written) {
+        None => Ok(Sourced::new(KEPT_RECORDS, Origin::Default)),
+        Some(found) if found.value == 0 => {
+            let hint = "the last deploy that succeeded is always remembered: write 1".to_owned();
+            Err(document.wrong(&FieldPath::parse("deploy.history"), "must be at least 1", Some(hint)))
+        }
+        Some(found) => Ok(found.map(|count| count as usize)),
     }
 }
 

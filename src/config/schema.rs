@@ -10,8 +10,7 @@ pub(crate) fn schema() -> &'static str {
 }
 
 /// Keys of the contract that this version does not know yet; `*` is any step. They differ from slips.
-const NOT_YET: &[&str] =
-    &["status", "environments.*.on_failure", "environments.*.contexts", "deploy.on_failure", "deploy.history"];
+const NOT_YET: &[&str] = &["status", "environments.*.contexts"];
 
 /// The first thing in a file that its schema does not allow.
 #[derive(Debug, PartialEq)]
@@ -34,6 +33,8 @@ pub(super) enum FaultKind {
         found: Value,
     },
     Count(u64),
+    /// One of these texts is meant.
+    Choice(Vec<String>),
 }
 
 /// Checks a document from top to bottom.
@@ -56,6 +57,12 @@ impl<'s> Checker<'s> {
         let types = types(schema);
         if !types.is_empty() && !types.iter().any(|name| is_a(value, name)) {
             return Err(wrong_type(path, &types, value));
+        }
+        if let Some(known) = schema.get("enum").and_then(Value::as_array)
+            && !known.contains(value)
+        {
+            let known = known.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+            return Err(Fault { path: path.clone(), kind: FaultKind::Choice(known) });
         }
         match value {
             Value::Object(entries) => self.object(entries, schema, path),

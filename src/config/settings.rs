@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::file::OnFailure;
 use crate::model::{
     Allow, BlueGreen, ConnectionOptions, ImagePath, Origin, Platform, Repository, Rules, Sourced, Variables,
 };
@@ -86,6 +87,8 @@ pub(crate) struct EnvironmentSettings {
     pub context: Option<Sourced<String>>,
     /// True where a person must agree.
     pub confirm: bool,
+    /// None: as for all.
+    pub on_failure: Option<Sourced<OnFailure>>,
     pub preview: PreviewSettings,
 }
 
@@ -119,6 +122,9 @@ pub(crate) struct DeploySettings {
     pub prune: Sourced<bool>,
     /// How a run ends that gives way to a newer one.
     pub superseded: Sourced<GivingWay>,
+    pub on_failure: Sourced<OnFailure>,
+    /// How many records are kept, at least 1.
+    pub history: Sourced<usize>,
     /// Unrenewed for so long, the lock of a killed run is free again. Whole seconds, at least 1.
     pub lock_expiry: Sourced<f64>,
 }
@@ -210,6 +216,12 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn environment_named(&self, name: &str) -> Option<&EnvironmentSettings> {
         self.environments.iter().find(|environment| environment.name.value == name)
+    }
+
+    /// What becomes of a deploy to an environment that failed.
+    pub(crate) fn on_failure(&self, environment: &str) -> &Sourced<OnFailure> {
+        let own = self.environment_named(environment).and_then(|found| found.on_failure.as_ref());
+        own.unwrap_or(&self.deploy.on_failure)
     }
 
     /// True where the tag was asked for, and not made of branch and commit.

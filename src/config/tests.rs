@@ -148,7 +148,9 @@ fn faults_are_told_with_their_place() {
         ("enviroments: {}\n", "1:1", "unknown key `enviroments`", "did you mean `environments`?"), // typos: ignore
         ("deploy:\n  timout: 3s\n", "2:3", "unknown key `deploy.timout`", "did you mean `timeout`?"), // typos: ignore
         ("substitute: yes please\n", "1:1", "`substitute` must be true or false", ""),
-        ("deploy: {on_failure: hold}\n", "1:10", "`deploy.on_failure` is not supported yet", "remove it"),
+        ("deploy: {on_failure: undo}\n", "1:10", "`deploy.on_failure` must be `hold` or `rollback`", ""),
+        ("deploy: {on_failure: []}\n", "1:10", "`deploy.on_failure` must be a text", ""),
+        ("deploy: {history: 0}\n", "1:10", "`deploy.history` must be at least 1", "the last deploy"),
         ("app: 12\n", "1:1", "`app` must be a text", "quote it"),
         ("app: My_App\n", "1:1", "`app` may hold a-z", "write `my-app`"),
         ("environments: {qa: {branches: [on]}}\n", "1:32", "`environments.qa.branches[0]` must be a text", "quote it"),

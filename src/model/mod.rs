@@ -6,6 +6,7 @@ mod commit;
 mod connection;
 mod environments;
 mod event;
+mod history;
 mod image;
 mod image_path;
 mod lock;
@@ -34,6 +35,7 @@ pub use event::{
     ApplyEvent, BuildEvent, Event, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent, SourceEvent,
     Stamped, StepState, SwitchEvent,
 };
+pub use history::{DeployHistory, PastDeploy};
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
 pub use image_path::{ImagePath, ImagePathError};
 pub use lock::{Claim, Head};
@@ -46,8 +48,8 @@ pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};
 pub use place::{DocumentRef, Place, SourceText};
 pub use problem::{Evidence, Exit, Explain, Problem, joined_causes};
 pub use release::{
-    Applied, Change, FieldChange, Hook, HookPhase, JobRun, Live, ObjectChange, Plan, Record, RecordState, Release,
-    Target, Traffic,
+    Applied, Change, FieldChange, Hook, HookPhase, JobRun, KeptObjects, Live, ObjectChange, Plan, Record, RecordState,
+    Release, Target, Traffic,
 };
 pub use rollout::{LogSource, Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
 pub use secret::{BuildSecret, Login, Masked, MaskedBytes, Redactor};

@@ -186,4 +186,10 @@ impl Rendered {
     pub fn body(&self) -> Value {
         serde_json::from_str(&self.json).unwrap_or(Value::Null)
     }
+
+    /// The working form.
+    pub fn object(&self) -> Object {
+        let (id, resource, from) = (self.id.clone(), self.resource.clone(), self.from.clone());
+        Object { id, resource, body: self.body(), from }
+    }
 }

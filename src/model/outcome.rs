@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Change, Digest, Environments, Exit, Image, ObjectId, Plan, Problem, Reference, Status};
+use super::{Change, DeployHistory, Digest, Environments, Exit, Image, ObjectId, Plan, Problem, Reference, Status};
 
 /// The last word of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,6 +60,18 @@ pub struct PodsOnImage {
     pub pods: usize,
 }
 
+impl PodsOnImage {
+    /// The image, while no pod is proven to run it.
+    pub fn none(image: &Image) -> Self {
+        Self {
+            name: image.reference.repository.to_string(),
+            tag: image.reference.tag.clone().unwrap_or_default(),
+            digest: image.reference.digest.clone(),
+            pods: 0,
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ObjectOutcome {
     #[serde(flatten)]
@@ -88,4 +100,5 @@ pub enum Answer {
     Plan(Box<Plan>),
     Status(Box<Status>),
     Environments(Box<Environments>),
+    History(Box<DeployHistory>),
 }

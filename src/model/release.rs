@@ -167,6 +167,23 @@ pub struct Record {
     /// The uid of the namespace, where shipway made it.
     #[serde(default)]
     pub made_namespace: Option<String>,
+    /// The revision that a rollback went back to.
+    #[serde(default)]
+    pub source: Option<u64>,
+    /// None where its objects were not kept.
+    #[serde(default)]
+    pub objects: Option<KeptObjects>,
+}
+
+/// Where the rendered objects of a release are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptObjects {
+    /// The revision that they were written with: a set that does not change is kept once.
+    pub revision: u64,
+    /// How many Secrets of their own they take; 0 where they are in the Secret of the record.
+    pub parts: usize,
+    /// SHA-256 over all of them.
+    pub hash: String,
 }
 
 /// A Job cannot be changed, so each release runs one of its own, unless the same has run to its end before.
@@ -191,6 +208,31 @@ pub struct Traffic {
     pub resource_version: String,
     /// The value of the colour label in the selector.
     pub color: Option<String>,
+}
+
+#[cfg(test)]
+impl Record {
+    /// A record that tests change what they need of.
+    pub(crate) fn sample(revision: u64, state: RecordState) -> Self {
+        Self {
+            revision,
+            app: "demo".into(),
+            environment: "qa".into(),
+            state,
+            commit: None,
+            branch: None,
+            tag: "feature_a-0c2a77d1".into(),
+            images: Vec::new(),
+            color: None,
+            by: "alice".into(),
+            at: jiff::Timestamp::UNIX_EPOCH,
+            applied: Vec::new(),
+            jobs: Vec::new(),
+            made_namespace: None,
+            source: None,
+            objects: None,
+        }
+    }
 }
 
 impl Applied {

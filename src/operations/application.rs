@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use futures::future::try_join_all;
 
-use super::{Context, checkout::Checkout, failure::Failure, secret};
+use super::{Context, checkout::Checkout, failure::Failure, recorded, secret};
 use crate::{
     cluster::{Cluster, ClusterError, Served},
     config::ImageSettings,
     files,
     model::{
-        FieldPath, Image, Note, Origin, Outcome, Problem, Reference, Resource, SourceEvent, Sourced, Target, Traffic,
+        FieldPath, Image, Note, Origin, Outcome, Problem, Record, Reference, Resource, SourceEvent, Sourced, Target,
+        Traffic,
     },
     plan,
     registry::{Registry, check_platform},
@@ -44,6 +45,23 @@ impl Application {
         let manifests = read_manifests(context, &checkout, &target, files)?;
         let images = images(&checkout, &manifests, !files.is_empty())?;
         Ok(Self { checkout, target, manifests, images, given: !files.is_empty() })
+    }
+
+    /// The app and its place, for what is done with what the cluster keeps: nothing of the tree is deployed.
+    pub(super) fn without_manifests(context: &Context) -> Result<Self, Failure> {
+        let mut checkout = Checkout::read(context)?;
+        checkout.settings.allow_dirty = true;
+        let target = checkout.target()?;
+        Ok(Self { checkout, target, manifests: Manifests::default(), images: Vec::new(), given: false })
+    }
+
+    /// Turns to an earlier release in the same place: its commit, its tag, its images.
+    pub(super) fn take_up(&mut self, record: &Record) {
+        self.target = recorded::target(self, record);
+        let rule = || Origin::Rule(format!("revision {}", record.revision));
+        let settings =
+            |image: &Image| ImageSettings::conventional(Sourced::new(image.reference.repository.clone(), rule()));
+        self.images = record.images.iter().map(settings).collect();
     }
 
     /// Writes what is decided into the outcome.

@@ -16,15 +16,12 @@ use super::{
 use crate::{
     cluster::Cluster,
     model::{
-        ApplyEvent, Change, Note, ObjectOutcome, Outcome, Record, RecordState, Rendered, RolloutEvent, SourceEvent,
-        Stage, Verdict, Watched,
+        ApplyEvent, Change, ObjectOutcome, Outcome, Record, RecordState, Rendered, RolloutEvent, SourceEvent, Stage,
+        Verdict, Watched,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
 };
-
-/// Records kept beside the one that a deploy writes.
-const KEPT_BEFORE: usize = 9;
 
 /// A run that holds the lock of an app and environment.
 pub(super) struct Delivery<'d> {
@@ -34,13 +31,26 @@ pub(super) struct Delivery<'d> {
     pub(super) registry: &'d Registry,
 }
 
+/// A release that was not proven.
+pub(super) struct Unproven {
+    pub(super) failure: Failure,
+    /// As far as it came; none where it was not begun.
+    pub(super) record: Option<Box<Record>>,
+}
+
+impl From<Unproven> for Failure {
+    fn from(unproven: Unproven) -> Self {
+        unproven.failure
+    }
+}
+
 impl Delivery<'_> {
     /// Brings a release to the cluster, and ends when it is proven there. What is known at each moment stands in the
     /// outcome, whatever the end.
     ///
     /// # Errors
     /// What the server refused or the rollout died of; the record of it is written, and the Jobs for it have run.
-    pub(super) async fn carry_out(&self, prepared: &Prepared, outcome: &mut Outcome) -> Result<(), Failure> {
+    pub(super) async fn carry_out(&self, prepared: &Prepared, outcome: &mut Outcome) -> Result<(), Unproven> {
         if let Some(order) = &prepared.order {
             self.context.tell(SourceEvent::Order { order: order.clone() });
         }
@@ -49,7 +59,8 @@ impl Delivery<'_> {
         }
         let planned = prepared.changes.iter().filter(|change| change.change != Change::Pruned);
         outcome.objects = planned.map(object_outcome).collect();
-        let mut record = record::begin(self.cluster, prepared).await?;
+        let begun = record::begin(self.cluster, prepared).await;
+        let (mut record, objects) = begun.map_err(|failure| Unproven { failure, record: None })?;
         let ended = self.write_and_follow(prepared, &mut record, outcome).await.map_err(|mut failure| {
             account(&mut failure, &prepared.steps().collect::<Vec<_>>(), &record.applied);
             failure
@@ -60,16 +71,15 @@ impl Delivery<'_> {
             Err(_) => RecordState::Failed,
         };
         let namespace = &prepared.release.target.namespace.value;
-        let recorded = self.cluster.save_record(namespace, &record).await;
+        let recorded = self.cluster.save_record(namespace, &record, &objects).await;
         if ended.is_err() && !self.context.stop.is_set() {
             self.after_failure(prepared, &mut record, outcome).await;
         }
-        ended?;
-        recorded?;
-        // it is done: what is only kept too long does not fail it
-        if let Err(error) = self.cluster.trim_history(namespace, &prepared.history, KEPT_BEFORE).await {
-            self.context.tell(Note::attention("record", format!("old records stay: {error}")));
+        if let Err(failure) = ended.and_then(|()| recorded.map_err(Failure::from)) {
+            return Err(Unproven { failure, record: Some(Box::new(record)) });
         }
+        let kept = self.application.checkout.settings.deploy.history.value;
+        record::trim(self.context, self.cluster, prepared, &record, kept).await;
         Ok(())
     }
 

@@ -8,10 +8,10 @@ use super::{
     Context,
     application::Application,
     consent,
-    delivery::Delivery,
+    delivery::{Delivery, Unproven},
     failure::{Failure, conclude},
     namespace::{self, Ground},
-    observe, order, prepare, record,
+    observe, order, prepare, record, rollback,
 };
 use crate::{
     cluster::Cluster,
@@ -47,7 +47,7 @@ pub(super) async fn deploy(
     let started = Instant::now();
     let registry = application.registry(context);
     let images = application.resolve_images(context, &registry).await?;
-    outcome.images = images.iter().map(|image| on_image(image, 0)).collect();
+    outcome.images = images.iter().map(PodsOnImage::none).collect();
     // what cannot be had is told before anything is made
     let mut ground = namespace::look(application, cluster, &images).await?;
     let patience = Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value);
@@ -59,15 +59,6 @@ pub(super) async fn deploy(
     let deploy = Deploy { delivery, ground, made, started };
     let ended = deploy.under_lock(images, outcome).await;
     order::ended(application, record::let_go(lease, ended).await)
-}
-
-fn on_image(image: &Image, pods: usize) -> PodsOnImage {
-    PodsOnImage {
-        name: image.reference.repository.to_string(),
-        tag: image.reference.tag.clone().unwrap_or_default(),
-        digest: image.reference.digest.clone(),
-        pods,
-    }
 }
 
 /// A deploy that holds the lock.
@@ -90,7 +81,12 @@ impl Deploy<'_> {
         self.ground.settle(context, application, cluster).await?;
         let ended = self.delivery.carry_out(&prepared, outcome).await;
         outcome.objects.splice(0..0, self.ground.outcomes());
-        ended?;
+        if let Err(Unproven { failure, record }) = ended {
+            return Err(match record {
+                Some(record) => rollback::put_back(&self.delivery, (&prepared, &record), failure, outcome).await,
+                None => failure,
+            });
+        }
         outcome.truth = Some(self.truth(&prepared.release).await);
         Ok(())
     }

@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) order: Option<String>,
     /// What is deleted once all is healthy.
     pub(super) gone: Vec<Live>,
+    /// The revision that is gone back to.
+    pub(super) source: Option<u64>,
 }
 
 impl Prepared {
@@ -78,6 +80,8 @@ pub(super) struct Draft {
     pub(super) history: History,
     pub(super) traffic: Option<Traffic>,
     pub(super) order: Option<String>,
+    /// The revision that is gone back to.
+    pub(super) source: Option<u64>,
 }
 
 /// Reads what is there, renders the release for it, and rehearses every write at the server.
@@ -97,7 +101,7 @@ pub(super) async fn prepare(
     for note in notes {
         context.tell(note);
     }
-    survey(context, application, cluster, Draft { release, jobs, skipped, history, traffic, order }).await
+    survey(context, application, cluster, Draft { release, jobs, skipped, history, traffic, order, source: None }).await
 }
 
 /// Asks what the cluster has of a release, and rehearses what of it would be written. Every release passes here.
@@ -107,7 +111,7 @@ pub(super) async fn survey(
     cluster: &Cluster,
     draft: Draft,
 ) -> Result<Prepared, Failure> {
-    let Draft { release, jobs, skipped, history, traffic, order } = draft;
+    let Draft { release, jobs, skipped, history, traffic, order, source } = draft;
     let live = cluster.survey(&release.objects).await?;
     foreign_owners(&release.target.app, &release.objects, &live)?;
     let (rehearsed, replicas) =
@@ -125,7 +129,7 @@ pub(super) async fn survey(
     let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
     let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
     changes.extend(gone.iter().map(prune::change));
-    Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone })
+    Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone, source })
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Context, application::Application, failure::Failure, failure::interrupted};
 use crate::{
-    cluster::{Cluster, ClusterError, History},
+    cluster::{Cluster, ClusterError, History, without_records},
     kinds,
     model::{
         Applied, ApplyEvent, Change, JobRun, Live, Note, Object, ObjectChange, ObjectId, ObjectOutcome, Problem,
@@ -47,7 +47,8 @@ pub(super) async fn decide(
     let labels = format!("shipway.dev/app={},shipway.dev/env={}", target.app, target.environment.value);
     let mut found = Vec::new();
     for (resource, namespace) in places {
-        let selection = Selection { resource, namespace, labels: Some(labels.clone()), fields: None };
+        let fields = without_records(&resource);
+        let selection = Selection { resource, namespace, labels: Some(labels.clone()), fields };
         match cluster.list(&selection).await {
             Ok(objects) => found.extend(objects.into_iter().map(|body| live(&selection, body))),
             // a kind whose definition is gone has no objects, and a login that may not look may not delete

@@ -4,8 +4,9 @@ use tokio::time::Duration;
 
 use super::{Context, application::Application, failure::Failure, prepare::Prepared};
 use crate::{
-    cluster::{Cluster, ClusterError, Lease, LeaseRequest},
-    model::{Exit, Head, Problem, Record, RecordState, Target},
+    cluster::{Cluster, ClusterError, Lease, LeaseRequest, Packed},
+    model::{Exit, Head, Note, Problem, Record, RecordState, Target},
+    plan,
     rollout::Conclusion,
 };
 
@@ -66,9 +67,10 @@ pub(super) fn holder(target: &Target) -> String {
     }
 }
 
-/// Writes the record before the first object, so that a killed run leaves its trace.
-pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<Record, Failure> {
+/// Writes the record and the objects that it is about before the first of them, so that a killed run leaves its trace.
+pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<(Record, Packed), Failure> {
     let target = &prepared.release.target;
+    let objects = Packed::new(&prepared.release.objects, prepared.history.next, &prepared.history.records)?;
     let record = Record {
         revision: prepared.history.next,
         app: target.app.clone(),
@@ -84,9 +86,24 @@ pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<Reco
         applied: Vec::new(),
         jobs: prepared.jobs.clone(),
         made_namespace: made_namespace(cluster, prepared).await?,
+        source: prepared.source,
+        objects: Some(objects.kept.clone()),
     };
-    cluster.save_record(&target.namespace.value, &record).await?;
-    Ok(record)
+    cluster.save_record(&target.namespace.value, &record, &objects).await?;
+    cluster.save_objects(&target.namespace.value, &record, &objects).await?;
+    Ok((record, objects))
+}
+
+/// Deletes the records that are too many; what is only kept too long does not fail a deploy that is done.
+pub(super) async fn trim(context: &Context, cluster: &Cluster, prepared: &Prepared, newest: &Record, kept: usize) {
+    let all: Vec<&Record> = prepared.history.records.iter().chain([newest]).collect();
+    let gone = plan::surplus(&all, kept);
+    let stay: Vec<&Record> =
+        { all.iter() }.filter(|record| gone.iter().all(|gone| gone.revision != record.revision)).copied().collect();
+    let namespace = &prepared.release.target.namespace.value;
+    if let Err(error) = cluster.delete_records(namespace, &gone, &stay).await {
+        context.tell(Note::attention("record", format!("old records stay: {error}")));
+    }
 }
 
 /// The uid of the namespace where shipway made it: asked at the first deploy into it, and handed on from record to record,

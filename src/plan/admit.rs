@@ -82,22 +82,7 @@ mod tests {
     }
 
     fn record(branch: &str, state: RecordState) -> Record {
-        Record {
-            revision: 1,
-            app: "demo".into(),
-            environment: "qa".into(),
-            state,
-            commit: Some(commit("a")),
-            branch: Some(branch.into()),
-            tag: "t".into(),
-            images: Vec::new(),
-            color: None,
-            by: "alice".into(),
-            at: jiff::Timestamp::UNIX_EPOCH,
-            applied: Vec::new(),
-            jobs: Vec::new(),
-            made_namespace: None,
-        }
+        Record { commit: Some(commit("a")), branch: Some(branch.into()), ..Record::sample(1, state) }
     }
 
     #[test]

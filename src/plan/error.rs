@@ -1,4 +1,4 @@
-use crate::model::{Exit, Explain};
+use crate::model::{Exit, Explain, RecordState};
 
 /// Why a release does not go anywhere, or not there.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -33,6 +33,12 @@ pub(crate) enum PlanError {
     Dirty { environment: String },
     #[error("{ours} is older than {deployed}, which is deployed to {environment}")]
     Backwards { ours: String, deployed: String, environment: String },
+    #[error("no release succeeded before the current one")]
+    NoWayBack,
+    #[error("{}", no_release(*revision, *state))]
+    NoRelease { revision: u64, state: Option<RecordState>, known: Vec<String> },
+    #[error("{color} holds revision {revision} already, and only its traffic goes elsewhere")]
+    OnlyTraffic { color: String, revision: u64 },
     #[error("`{color}` is no colour of this app ({known})")]
     UnknownColor { color: String, known: String },
     #[error("no release of this app has been proven yet")]
@@ -60,6 +66,9 @@ impl Explain for PlanError {
             Self::Tag { .. } => "tag",
             Self::Dirty { .. } => "dirty",
             Self::Backwards { .. } => "backwards",
+            Self::NoWayBack => "no-way-back",
+            Self::NoRelease { .. } => "revision-unknown",
+            Self::OnlyTraffic { .. } => "only-traffic",
             Self::UnknownColor { .. } => "color-unknown",
             Self::NothingProven | Self::NothingServes { .. } | Self::Overwritten { .. } => "nothing-proven",
             Self::NotReady { .. } => "not-ready",
@@ -100,6 +109,10 @@ impl Explain for PlanError {
             Self::Tag { .. } => "see `tag:` in shipway.yaml, and `--tag`".into(),
             Self::Dirty { .. } => "commit the changes, or say `--allow-dirty`".into(),
             Self::Backwards { .. } => "`--allow-older` deploys it all the same".into(),
+            Self::NoWayBack => "`shipway deploy --tag TAG` deploys any tag that is at the registry".into(),
+            Self::NoRelease { known, .. } if known.is_empty() => "`shipway history` shows what there is".into(),
+            Self::NoRelease { known, .. } => format!("there are {}", known.join(", ")),
+            Self::OnlyTraffic { .. } => "`shipway switch --back` moves the traffic there".into(),
             Self::UnknownColor { .. } => "see `blue_green.colors` in shipway.yaml".into(),
             Self::NothingProven | Self::Overwritten { .. } | Self::NothingServes { .. } => {
                 "`shipway deploy` first".into()
@@ -107,6 +120,14 @@ impl Explain for PlanError {
             Self::NotReady { .. } => "`shipway status` shows why; `shipway deploy` brings it up".into(),
         };
         vec![hint]
+    }
+}
+
+fn no_release(revision: u64, state: Option<RecordState>) -> String {
+    match state {
+        None => format!("there is no revision {revision} to go back to"),
+        Some(RecordState::Running) => format!("revision {revision} was never proven: its run has not ended"),
+        Some(_) => format!("revision {revision} failed, and was never proven"),
     }
 }
 

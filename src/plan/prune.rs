@@ -129,7 +129,8 @@ pub(crate) fn protection(id: &ObjectId, body: &Value, all: bool) -> Option<Prote
     let metadata = &body["metadata"];
     let is_owned = metadata["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
     let is_leaving = !metadata["deletionTimestamp"].is_null();
-    let of_shipway = body["type"] == "shipway.dev/record" || id.kind == "Lease";
+    let of_shipway =
+        ["shipway.dev/record", "shipway.dev/objects"].iter().any(|of| body["type"] == *of) || id.kind == "Lease";
     let is_ours = managed_fields(body).any(is_our_apply);
     if is_owned || is_leaving || of_shipway || !is_ours {
         return Some(Protection::Silent);

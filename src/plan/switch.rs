@@ -104,22 +104,7 @@ mod tests {
     use crate::model::ObjectId;
 
     fn record(revision: u64, color: &str, state: RecordState) -> Record {
-        Record {
-            revision,
-            app: "demo".into(),
-            environment: "production".into(),
-            state,
-            commit: None,
-            branch: None,
-            tag: "t".into(),
-            images: Vec::new(),
-            color: Some(color.into()),
-            by: "alice".into(),
-            at: jiff::Timestamp::UNIX_EPOCH,
-            applied: Vec::new(),
-            jobs: Vec::new(),
-            made_namespace: None,
-        }
+        Record { color: Some(color.into()), ..Record::sample(revision, state) }
     }
 
     fn decide(live: &str, records: &[Record], wish: Wish, ready: usize) -> Decision {

@@ -99,6 +99,7 @@ fn answer(answer: &Answer) -> Value {
         Answer::Plan(plan) => json!({ "plan": plan }),
         Answer::Status(status) => json!({ "status": status }),
         Answer::Environments(found) => json!({ "environments": found.environments }),
+        Answer::History(history) => json!({ "history": history }),
     }
 }
 

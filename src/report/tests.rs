@@ -108,6 +108,7 @@ fn runs() -> Vec<(&'static str, (Vec<Stamped>, Outcome))> {
         ("plan", answered(Answer::Plan(Box::new(samples::plan())))),
         ("status", answered(Answer::Status(Box::new(samples::status())))),
         ("envs", answered(Answer::Environments(Box::new(samples::environments())))),
+        ("history", answered(Answer::History(Box::new(samples::history())))),
     ]
 }
 

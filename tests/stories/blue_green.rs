@@ -24,7 +24,7 @@ pub fn project(story: &str) -> Project {
 }
 
 /// The colour that the Service selects, asked with kubectl.
-fn live(project: &Project) -> String {
+pub fn live(project: &Project) -> String {
     let service = project.bench.get(&project.namespace("qa"), &["service", "web"]);
     service["spec"]["selector"]["color"].as_str().expect("a colour").to_owned()
 }

@@ -8,6 +8,7 @@ mod deploy;
 mod environments;
 mod failures;
 mod faults;
+mod history;
 mod hooks;
 mod interrupted;
 mod load;

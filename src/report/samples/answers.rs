@@ -1,12 +1,13 @@
 //! What verbs answer with, and findings of each shape.
 
 use super::{
-    change, commit, connection, crash_loop, field, image, image_field, new_image, object, old_image, progress, side,
-    target,
+    at, change, commit, connection, crash_loop, field, image, image_field, new_image, object, old_image, progress,
+    side, target,
 };
 use crate::model::{
-    Change, EnvironmentEntry, EnvironmentStatus, Environments, Exit, Health, Hook, HookPhase, ObjectChange, Place,
-    Plan, PodStatus, Problem, Progress, Reference, Status, WorkloadStatus,
+    Change, DeployHistory, EnvironmentEntry, EnvironmentStatus, Environments, Exit, Health, Hook, HookPhase,
+    ObjectChange, PastDeploy, Place, Plan, PodStatus, Problem, Progress, RecordState, Reference, Status,
+    WorkloadStatus,
 };
 
 pub(in crate::report) fn plan() -> Plan {
@@ -34,6 +35,42 @@ pub(in crate::report) fn plan() -> Plan {
         warnings: vec![
             Problem::new("shallow", Exit::Input, "the history is shallow: whether this is a step back is not known")
                 .hint("`git fetch --unshallow`"),
+        ],
+    }
+}
+
+pub(in crate::report) fn history() -> DeployHistory {
+    let deploy = |revision, state, age, tag: &str, by: &str| PastDeploy {
+        revision,
+        state,
+        current: false,
+        at: at(-f64::from(age)),
+        age: i64::from(age),
+        commit: Some(commit()),
+        branch: Some("master".into()),
+        tag: tag.into(),
+        images: vec![new_image()],
+        color: None,
+        by: by.into(),
+        source: None,
+    };
+    use RecordState::{Failed, Running, Succeeded};
+    let back = PastDeploy {
+        current: true,
+        source: Some(98),
+        ..deploy(101, Succeeded, 610, "v2", "ci run https://ci.example.com/team/demo/-/pipelines/812")
+    };
+    let colored =
+        PastDeploy { color: Some("green".into()), commit: None, ..deploy(98, Succeeded, 500_000, "v2", "bob") };
+    DeployHistory {
+        app: "demo".into(),
+        environment: "production".into(),
+        namespace: "demo".into(),
+        deploys: vec![
+            deploy(102, Running, 8, "master-fc598063", "alice"),
+            back,
+            deploy(100, Failed, 7300, "master-fc598063", "alice"),
+            colored,
         ],
     }
 }

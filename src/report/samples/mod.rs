@@ -11,12 +11,12 @@ use crate::model::{
     SwitchEvent, Target, TrafficStatus, Verdict,
 };
 
-pub(super) use answers::{environments, plan, problems, status};
+pub(super) use answers::{environments, history, plan, problems, status};
 
 /// 2026-11-20 12:01:00 UTC and so many seconds.
 pub(super) fn at(seconds: f64) -> Timestamp {
     let start: Timestamp = "2026-11-20T12:01:00Z".parse().expect("a timestamp");
-    start + std::time::Duration::from_secs_f64(seconds)
+    start + jiff::SignedDuration::from_secs_f64(seconds)
 }
 
 fn stamped(seconds: f64, event: impl Into<Event>) -> Stamped {

@@ -5,6 +5,7 @@ mod apply;
 mod build;
 mod counts;
 mod environments;
+mod history;
 mod lock;
 mod note;
 mod outcome;

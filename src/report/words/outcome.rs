@@ -1,6 +1,6 @@
 //! The last lines of a run, and its answer.
 
-use super::{counts, environments, plan, problem, status};
+use super::{counts, environments, history, plan, problem, status};
 use crate::{
     model::{Answer, Exit, Outcome},
     report::{
@@ -71,5 +71,6 @@ pub(crate) fn answer(answer: &Answer) -> Shown {
         Answer::Plan(plan) => Shown::Rows(plan::rows(plan)),
         Answer::Status(status) => Shown::Rows(status::rows(status)),
         Answer::Environments(found) => Shown::Rows(environments::rows(found)),
+        Answer::History(history) => Shown::Rows(history::rows(history)),
     }
 }

@@ -1,0 +1,83 @@
+//! `history`: what was deployed to an environment, when, by whom, and how it ended.
+
+use futures::future::try_join;
+
+use super::{Context, application::Application, failure::conclude, prepare};
+use crate::model::{Answer, DeployHistory, Outcome, PastDeploy, Record, RecordState, Traffic};
+
+pub(crate) async fn run(context: &Context) -> Outcome {
+    conclude(async |outcome| {
+        let application = Application::without_manifests(context)?;
+        let target = &application.target;
+        let cluster = application.connect_quietly(context).await?;
+        let asked = try_join(prepare::history(&application, &cluster), application.traffic(&cluster));
+        let (history, traffic) = asked.await?;
+        outcome.app = Some(target.app.clone());
+        outcome.environment = Some(target.environment.value.clone());
+        outcome.namespace = Some(target.namespace.value.clone());
+        outcome.answer = Answer::History(Box::new(DeployHistory {
+            app: target.app.clone(),
+            environment: target.environment.value.clone(),
+            namespace: target.namespace.value.clone(),
+            deploys: past(history.records, traffic.as_ref()),
+        }));
+        Ok(())
+    })
+    .await
+}
+
+fn past(records: Vec<Record>, traffic: Option<&Traffic>) -> Vec<PastDeploy> {
+    let serves = |record: &&Record| {
+        let live = traffic.and_then(|traffic| traffic.color.as_ref());
+        record.state == RecordState::Succeeded && live.is_none_or(|live| record.color.as_ref() == Some(live))
+    };
+    let current = records.iter().rev().find(serves).map(|record| record.revision);
+    let now = jiff::Timestamp::now();
+    let deploy = |record: Record| PastDeploy {
+        current: Some(record.revision) == current,
+        revision: record.revision,
+        state: record.state,
+        at: record.at,
+        age: now.as_second() - record.at.as_second(),
+        commit: record.commit,
+        branch: record.branch,
+        tag: record.tag,
+        images: record.images.into_iter().map(|image| image.reference).collect(),
+        color: record.color,
+        by: record.by,
+        source: record.source,
+    };
+    records.into_iter().rev().map(deploy).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::ObjectId;
+
+    #[test]
+    fn what_is_current() {
+        use RecordState::{Failed, Succeeded};
+        let record = |revision, state, color: &str| {
+            let color = Some(color.to_owned()).filter(|color| !color.is_empty());
+            Record { color, ..Record::sample(revision, state) }
+        };
+        let traffic = |color: &str| Traffic {
+            service: ObjectId { group: String::new(), kind: "Service".into(), namespace: None, name: "web".into() },
+            selector: [].into_iter().collect(),
+            resource_version: String::new(),
+            color: Some(color.to_owned()),
+        };
+        let current = |records: Vec<Record>, traffic: Option<Traffic>| -> Vec<u64> {
+            let deploys = past(records, traffic.as_ref());
+            deploys.iter().filter(|deploy| deploy.current).map(|deploy| deploy.revision).collect()
+        };
+        let plain = vec![record(1, Succeeded, ""), record(2, Succeeded, ""), record(3, Failed, "")];
+        assert_eq!(past(plain.clone(), None).iter().map(|deploy| deploy.revision).collect::<Vec<_>>(), [3, 2, 1]);
+        assert_eq!(current(plain, None), [2]);
+        let colors = vec![record(1, Succeeded, "blue"), record(2, Succeeded, "green")];
+        assert_eq!(current(colors.clone(), Some(traffic("blue"))), [1]);
+        assert_eq!(current(colors, Some(traffic("green"))), [2]);
+        assert_eq!(current(Vec::new(), None), [] as [u64; 0]);
+    }
+}

@@ -1,0 +1,215 @@
+//! Which records are kept, and which release a rollback goes back to.
+
+use std::collections::BTreeSet;
+
+use super::PlanError;
+use crate::model::{BlueGreen, ObjectId, Record, RecordState};
+
+/// The release that is gone back to: the revision that is wanted, else what stands before the current one. `records` are
+/// the oldest first.
+///
+/// # Errors
+/// There is none, or it was never proven.
+pub(crate) fn choose(records: &[Record], wanted: Option<u64>) -> Result<&Record, PlanError> {
+    let Some(revision) = wanted else {
+        return before(&records.iter().collect::<Vec<_>>()).ok_or(PlanError::NoWayBack);
+    };
+    let proven = |record: &&Record| record.state == RecordState::Succeeded;
+    let found = records.iter().find(|record| record.revision == revision);
+    found.filter(proven).ok_or_else(|| PlanError::NoRelease {
+        revision,
+        state: found.map(|record| record.state),
+        known: records
+            .iter()
+            .rev()
+            .filter(proven)
+            .map(|record| format!("{} ({})", record.revision, record.tag))
+            .collect(),
+    })
+}
+
+/// Whether a release can be gone back to in an app of two colours: not where the idle colour holds it as it was, for
+/// then a switch is all it takes.
+///
+/// # Errors
+/// A switch is the remedy, or the release has a colour that the app does not have.
+pub(crate) fn may_go_back(
+    source: &Record,
+    records: &[Record],
+    blue_green: Option<&BlueGreen>,
+    live: Option<&str>,
+) -> Result<(), PlanError> {
+    let Some(color) = &source.color else { return Ok(()) };
+    let known = blue_green.map(|blue_green| blue_green.colors.as_slice()).unwrap_or_default();
+    if !known.contains(color) {
+        return Err(PlanError::UnknownColor { color: color.clone(), known: known.join(", ") });
+    }
+    let newest = records.iter().rev().find(|record| record.color.as_ref() == Some(color));
+    let holds = newest.is_some_and(|newest| newest.state == RecordState::Succeeded && !differs(newest, source));
+    if holds && live.is_some_and(|live| live != color) {
+        return Err(PlanError::OnlyTraffic { color: color.clone(), revision: source.revision });
+    }
+    Ok(())
+}
+
+/// True where a release left something in the cluster that another one does not have.
+pub(crate) fn has_more(failed: &Record, good: &Record) -> bool {
+    let lasting = failed.applied.iter().filter(|applied| applied.id.kind != "Job");
+    let is_of = |record: &Record, id: &ObjectId, hash: &str| {
+        record.applied.iter().any(|applied| applied.id == *id && applied.hash == hash)
+    };
+    { lasting }.any(|applied| !is_of(good, &applied.id, &applied.hash))
+}
+
+/// What stands before the current release: after a failure the newest that succeeded, else the newest earlier
+/// success with other objects. `records` are the oldest first.
+fn before<'r>(records: &[&'r Record]) -> Option<&'r Record> {
+    let (newest, earlier) = records.split_last()?;
+    let mut successes = earlier.iter().rev().filter(|record| record.state == RecordState::Succeeded);
+    match newest.state {
+        RecordState::Succeeded => successes.find(|record| differs(record, newest)).copied(),
+        RecordState::Failed | RecordState::Running | RecordState::Superseded => successes.next().copied(),
+    }
+}
+
+/// True where two releases do not have the same objects. Jobs do not count: each release has its own.
+fn differs(one: &Record, other: &Record) -> bool {
+    let set = |record: &Record| -> BTreeSet<(ObjectId, String)> {
+        let lasting = record.applied.iter().filter(|applied| applied.id.kind != "Job");
+        lasting.map(|applied| (applied.id.clone(), applied.hash.clone())).collect()
+    };
+    set(one) != set(other)
+}
+
+/// The records beyond the newest `kept`, but neither the last that succeeded nor what a rollback would go back to.
+/// `records` are the oldest first.
+pub(crate) fn surplus<'r>(records: &[&'r Record], kept: usize) -> Vec<&'r Record> {
+    let last = records.iter().rev().find(|record| record.state == RecordState::Succeeded).copied();
+    let precious: Vec<u64> = [last, before(records)].into_iter().flatten().map(|record| record.revision).collect();
+    let beyond = records.iter().take(records.len().saturating_sub(kept));
+    beyond.filter(|record| !precious.contains(&record.revision)).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Applied, Exit, Explain as _, Resource};
+    use RecordState::{Failed, Running, Succeeded};
+
+    /// Records from 1 on, each with the content of its Deployment, and with a Job of its own.
+    fn records(rows: &[(RecordState, &str)]) -> Vec<Record> {
+        let applied = |kind: &str, name: String, hash: &str| Applied {
+            id: ObjectId { group: String::new(), kind: kind.into(), namespace: None, name },
+            resource: Resource {
+                group: String::new(),
+                version: "v1".into(),
+                kind: kind.into(),
+                plural: String::new(),
+                namespaced: true,
+            },
+            uid: String::new(),
+            generation: 0,
+            resource_version: String::new(),
+            hash: hash.into(),
+            ours: None,
+            at: None,
+        };
+        let record = |(number, (state, content)): (usize, &(RecordState, &str))| {
+            let revision = number as u64 + 1;
+            let job = applied("Job", format!("migrate-{revision}"), "");
+            Record {
+                applied: vec![applied("Deployment", "web".into(), content), job],
+                ..Record::sample(revision, *state)
+            }
+        };
+        rows.iter().enumerate().map(record).collect()
+    }
+
+    #[test]
+    fn what_stands_before_the_current_release() {
+        for (rows, expected) in [
+            (&[][..], None),
+            (&[(Succeeded, "a")], None),
+            (&[(Succeeded, "a"), (Succeeded, "b")], Some(1)),
+            // the same again is no way back
+            (&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "b")], Some(1)),
+            (&[(Succeeded, "a"), (Succeeded, "a")], None),
+            (&[(Succeeded, "a"), (Failed, "b")], Some(1)),
+            (&[(Succeeded, "a"), (Running, "b")], Some(1)),
+            (&[(Succeeded, "a"), (Succeeded, "b"), (Failed, "c"), (Failed, "c")], Some(2)),
+            // a failure is never gone back to
+            (&[(Succeeded, "a"), (Failed, "b"), (Succeeded, "c")], Some(1)),
+            (&[(Failed, "a"), (Succeeded, "b")], None),
+            (&[(Failed, "a"), (Running, "b")], None),
+            // a rollback is a release like any other
+            (&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "a")], Some(2)),
+        ] {
+            let records = records(rows);
+            let found = before(&records.iter().collect::<Vec<_>>()).map(|record| record.revision);
+            assert_eq!(found, expected, "{rows:?}");
+        }
+    }
+
+    #[test]
+    fn a_revision_by_its_number() {
+        let records = records(&[(Succeeded, "a"), (Failed, "b"), (Succeeded, "c"), (Running, "d")]);
+        assert_eq!(choose(&records, Some(1)).map(|record| record.revision), Ok(1));
+        assert_eq!(choose(&records, None).map(|record| record.revision), Ok(3));
+        for (wanted, text) in [
+            (2, "revision 2 failed, and was never proven"),
+            (4, "revision 4 was never proven: its run has not ended"),
+            (9, "there is no revision 9 to go back to"),
+        ] {
+            let error = choose(&records, Some(wanted)).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.exit()), (text, Exit::Input));
+            assert_eq!(error.hints(), ["there are 3 (feature_a-0c2a77d1), 1 (feature_a-0c2a77d1)"]);
+        }
+        assert_eq!(choose(&records[..1], None), Err(PlanError::NoWayBack));
+    }
+
+    #[test]
+    fn where_the_idle_colour_holds_it_a_switch_is_the_remedy() {
+        let of = |number: usize, color: &str, state, content| {
+            let record = records(&[(state, content)]).remove(0);
+            Record { revision: number as u64, color: Some(color.into()), ..record }
+        };
+        let blue_green =
+            BlueGreen { service: "web".into(), label: "color".into(), colors: ["blue".into(), "green".into()] };
+        let records = [of(1, "blue", Succeeded, "a"), of(2, "green", Succeeded, "b"), of(3, "green", Failed, "c")];
+        let asked = |records: &[Record], live| may_go_back(&records[0], records, Some(&blue_green), Some(live));
+        assert_eq!(asked(&records, "blue"), Ok(()));
+        assert!(matches!(asked(&records, "green"), Err(PlanError::OnlyTraffic { revision: 1, .. })));
+        // the idle colour was deployed over since
+        assert_eq!(asked(&records[1..], "blue"), Ok(()));
+        assert!(matches!(asked(&records[1..2], "blue"), Err(PlanError::OnlyTraffic { .. })));
+        assert!(matches!(may_go_back(&records[0], &records, None, None), Err(PlanError::UnknownColor { .. })));
+    }
+
+    #[test]
+    fn what_a_failed_release_left() {
+        let of = |content| records(&[(Succeeded, content)]).remove(0);
+        assert!(has_more(&of("b"), &of("a")));
+        assert!(!has_more(&of("a"), &of("a")));
+        // nothing but its Job
+        let mut job = of("b");
+        job.applied.remove(0);
+        assert!(!has_more(&job, &of("a")));
+    }
+
+    #[test]
+    fn what_is_kept() {
+        for (rows, kept, expected) in [
+            (&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "c")][..], 2, &[1][..]),
+            (&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "c")], 10, &[]),
+            // the last success stays, whatever came after it
+            (&[(Succeeded, "a"), (Failed, "b"), (Failed, "c"), (Failed, "d")], 1, &[2, 3]),
+            // so does what a rollback would go back to
+            (&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "b"), (Succeeded, "b")], 1, &[2, 3]),
+        ] {
+            let records = records(rows);
+            let found = surplus(&records.iter().collect::<Vec<_>>(), kept);
+            let found: Vec<u64> = found.into_iter().map(|record| record.revision).collect();
+            assert_eq!(found, expected, "{rows:?} {kept}");
+        }
+    }
+}
