@@ -126,7 +126,9 @@ impl Cluster {
             let Some(adoption) = owners::adoption(&live, &object.id, &object.resource.api_version()) else { break };
             let patch = adoption_patch(&live, &adoption);
             let path = object_path(&object.resource, &object.id, &[("fieldManager", MANAGER)]);
-            let call = Call::write(Method::PATCH, path, JSON_PATCH, patch.to_string()).about(&object.id);
+            let mut call = Call::write(Method::PATCH, path, JSON_PATCH, patch.to_string()).about(&object.id);
+            // the version is its condition: done twice, it is refused, and then there is nothing to adopt
+            call.repeatable = true;
             match self.ask_text(&call).await {
                 Ok(text) => return self.parse(&text).map(Some),
                 // a status that is written all the time moves the version, too

@@ -10,8 +10,10 @@ use base64::Engine as _;
 use kube::config::{AuthInfo, ExecAuthCluster};
 use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
 
 use super::{
+    concurrency::Concurrency,
     credential::{Credential, Issued},
     error::ClusterError,
     fence::Fence,
@@ -32,6 +34,10 @@ pub(crate) struct Cluster {
     pub(super) stop: Stop,
     /// Stands before every write of a run that holds a lock.
     pub(super) fence: Option<Fence>,
+    /// After it nothing is asked twice.
+    pub(super) deadline: Option<Instant>,
+    /// A watch that says nothing for so long is dead.
+    pub(super) silence: Duration,
 }
 
 pub(super) struct Inner {
@@ -41,11 +47,26 @@ pub(super) struct Inner {
     pub redactor: Redactor,
     pub listener: Arc<dyn Listener>,
     pub outage: Mutex<Outage>,
+    pub concurrency: Concurrency,
+}
+
+impl Inner {
+    pub(super) fn new(
+        (client, connection): (kube::Client, Connection),
+        credential: Option<Credential>,
+        redactor: Redactor,
+        listener: Arc<dyn Listener>,
+    ) -> Self {
+        let (outage, concurrency) = (Mutex::default(), Concurrency::new());
+        Self { client, connection, credential, redactor, listener, outage, concurrency }
+    }
 }
 
 /// Until a deploy has begun, a server that is not there is told soon.
 const PATIENCE_AT_START: Duration = Duration::from_secs(4);
 const CONNECT_TIME: Duration = Duration::from_secs(5);
+/// Bookmarks come about every minute.
+const SILENCE: Duration = Duration::from_secs(90);
 
 impl Cluster {
     /// Reads the settings (context, K8S_SERVER, KUBECONFIG, `~/.kube/config`, in-cluster, in this order), obtains the
@@ -79,21 +100,35 @@ impl Cluster {
                 use_certificate(&mut access.login, &issued);
                 Some(credential)
             }
-            _ => None,
+            _ => match access.login.token_file.take().filter(|_| access.login.token.is_none()) {
+                Some(file) => Some(Credential::of_file(file, redactor.clone()).await?),
+                None => None,
+            },
         };
         config.auth_info = access.login;
         let client = tokio::task::spawn_blocking(move || kube::Client::try_from(config))
             .await
             .map_err(|_| settings("the client could not be made"))?
             .map_err(|error| unfit(&connection, &error))?;
-        let outage = Mutex::new(Outage::default());
-        let inner = Inner { client, connection, credential, redactor: redactor.clone(), listener, outage };
-        Ok(Self { inner: Arc::new(inner), patience: PATIENCE_AT_START, stop: Stop::default(), fence: None })
+        let inner = Inner::new((client, connection), credential, redactor.clone(), listener);
+        Ok(Self {
+            inner: Arc::new(inner),
+            patience: PATIENCE_AT_START,
+            stop: Stop::default(),
+            deadline: None,
+            fence: None,
+            silence: SILENCE,
+        })
     }
 
     /// The same cluster, with another time to wait for a server that cannot be reached (at connecting: 4 s).
     pub(crate) fn with_patience(&self, patience: Duration, stop: &Stop) -> Self {
-        Self { inner: Arc::clone(&self.inner), patience, stop: stop.clone(), fence: self.fence.clone() }
+        Self { patience, stop: stop.clone(), ..self.clone() }
+    }
+
+    /// The same cluster, with a moment after which nothing is waited for.
+    pub(crate) fn until(&self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self.clone() }
     }
 
     pub(crate) fn connection(&self) -> &Connection {

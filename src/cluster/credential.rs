@@ -1,6 +1,8 @@
-//! Logins that a program hands out (`user.exec` of a kubeconfig, client.authentication.k8s.io/v1).
+//! Logins that change during a run: a program hands them out (`user.exec` of a kubeconfig,
+//! client.authentication.k8s.io/v1), or they stand in a file that is written again (`user.tokenFile`, in a pod).
 //!
-//! kube would run the program three times for each client; here it runs once, and again only when its token runs out.
+//! kube would run the program three times for each client; here it runs once, and again when its token runs out or is
+//! refused. kube would read the file each minute; here it is also read when the token is refused.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -17,12 +19,16 @@ use tokio::{sync::Mutex, time::Instant};
 use super::{error::ClusterError, kubeconfig::settings};
 use crate::model::{Listener, Note, Redactor};
 
-/// A program that hands out tokens, and the last one.
+/// Where tokens come from, and the last one.
 pub(super) struct Credential {
-    plugin: Arc<ExecConfig>,
+    source: Source,
     redactor: Redactor,
-    listener: Arc<dyn Listener>,
     last: Mutex<Issued>,
+}
+
+enum Source {
+    Program(Arc<ExecConfig>, Arc<dyn Listener>),
+    File(String),
 }
 
 /// `status` of an ExecCredential.
@@ -47,6 +53,9 @@ const PLUGIN_TIME: Duration = Duration::from_secs(120);
 /// A token is renewed so long before it runs out.
 const EARLY: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
 
+/// So long a token out of a file is taken to be the newest. kubelet writes it again long before it runs out.
+const FILE_TIME: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
 impl Credential {
     /// Runs the program for the first time.
     pub(super) async fn obtain(
@@ -56,17 +65,49 @@ impl Credential {
     ) -> Result<(Self, Issued), ClusterError> {
         let plugin = Arc::new(plugin);
         let first = run(&plugin, &redactor, &listener).await?;
-        Ok((Self { plugin, redactor, listener, last: Mutex::new(first.clone()) }, first))
+        let last = Mutex::new(first.clone());
+        Ok((Self { source: Source::Program(plugin, listener), redactor, last }, first))
+    }
+
+    /// Reads the file for the first time.
+    pub(super) async fn of_file(file: String, redactor: Redactor) -> Result<Self, ClusterError> {
+        let last = Mutex::new(read(&file, &redactor)?);
+        Ok(Self { source: Source::File(file), redactor, last })
     }
 
     /// The token to send, renewed where it is about to run out. None for a login by client certificate.
     pub(super) async fn token(&self) -> Result<Option<String>, ClusterError> {
         let mut last = self.last.lock().await;
         if last.expiration_timestamp.is_some_and(|end| jiff::Timestamp::now() + EARLY >= end) {
-            *last = run(&self.plugin, &self.redactor, &self.listener).await?;
+            *last = self.issue().await?;
         }
         Ok(last.token.clone())
     }
+
+    /// Another token than the one that was refused; false where there is no other.
+    pub(super) async fn renew(&self, refused: Option<&str>) -> Result<bool, ClusterError> {
+        let mut last = self.last.lock().await;
+        if last.token.as_deref() == refused {
+            *last = self.issue().await?;
+        }
+        Ok(last.token.is_some() && last.token.as_deref() != refused)
+    }
+
+    async fn issue(&self) -> Result<Issued, ClusterError> {
+        match &self.source {
+            Source::Program(plugin, listener) => run(plugin, &self.redactor, listener).await,
+            Source::File(file) => read(file, &self.redactor),
+        }
+    }
+}
+
+/// The token in a file. It has no end of its own: so long as it is read again in time, that of the file counts.
+fn read(file: &str, redactor: &Redactor) -> Result<Issued, ClusterError> {
+    let text = std::fs::read_to_string(file).map_err(|error| settings(format!("{file} cannot be read: {error}")))?;
+    let token = text.trim();
+    redactor.learn(token);
+    let expiration_timestamp = Some(jiff::Timestamp::now() + EARLY + FILE_TIME);
+    Ok(Issued { token: Some(token.to_owned()), expiration_timestamp, ..Issued::default() })
 }
 
 async fn run(

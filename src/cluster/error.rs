@@ -119,6 +119,11 @@ impl ClusterError {
         self.reason() == Some(Reason::Forbidden)
     }
 
+    /// True where the same request may well be answered in a while.
+    pub(super) fn is_of_the_moment(&self) -> bool {
+        matches!(self, Self::Unreachable { .. }) || self.reason() == Some(Reason::Busy)
+    }
+
     /// True where the object (or its namespace) is not there.
     pub(crate) fn is_missing(&self) -> bool {
         matches!(self.reason(), Some(Reason::NotFound | Reason::NamespaceMissing))

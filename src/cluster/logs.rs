@@ -1,13 +1,10 @@
 //! What a container writes: its last lines, and its lines as they come.
 
 use futures::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, Stream};
-use http::{HeaderValue, header};
-use tokio::time::timeout;
 
 use super::{
     connect::Cluster,
     error::ClusterError,
-    refusal::refused,
     request::{Call, built_in, escaped, object_path},
 };
 use crate::model::ObjectId;
@@ -45,15 +42,8 @@ impl Cluster {
         container: &str,
     ) -> Result<impl Stream<Item = Result<String, ClusterError>> + use<>, ClusterError> {
         let call = log_call(pod, container, "follow=true");
-        let mut request = self.request(&call).await?;
-        // what is packed comes late
-        request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-        let reader = match timeout(call.time, self.inner.client.request_stream(request)).await {
-            Ok(Ok(reader)) => Box::pin(reader),
-            Ok(Err(kube::Error::Api(status))) => return Err(refused(&status, self.about(Some(pod)))),
-            Ok(Err(error)) => return Err(self.explain_silence(&error)),
-            Err(_) => return Err(self.unreachable(format!("no answer within {} s", call.time.as_secs()))),
-        };
+        let reader = self.open(&call, async |client, request| client.request_stream(request).await).await?;
+        let reader = Box::pin(reader);
         let cluster = self.clone();
         Ok(futures::stream::try_unfold((reader, cluster), |(mut reader, cluster)| async move {
             match next_line(&mut reader).await {

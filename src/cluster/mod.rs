@@ -3,7 +3,9 @@
 //! `connect` and `kubeconfig` make the client; every request goes through `request`, which bounds, repeats and explains
 //! it. Objects are JSON values throughout: typed structs would drop what they do not know.
 
+mod answer;
 mod apply;
+mod concurrency;
 mod connect;
 mod copies;
 mod credential;
@@ -15,6 +17,7 @@ mod lease;
 mod logs;
 mod namespace;
 mod objects;
+mod open;
 mod owners;
 mod patience;
 mod proxy;
@@ -29,6 +32,8 @@ mod survey;
 mod traffic;
 mod unlock;
 mod watch;
+#[cfg(test)]
+mod wire;
 
 pub(crate) use apply::{Rehearsed, applied, is_untouched, owns_all};
 pub(crate) use connect::Cluster;

@@ -19,6 +19,8 @@ enum Renewed {
     Done,
     /// Another run has it, or it was deleted.
     Taken,
+    /// The server is silent or busy: nobody can have it, until it answers others.
+    Silent,
     Unknown,
 }
 
@@ -51,15 +53,19 @@ impl Cluster {
                             held.version = version;
                             Renewed::Done
                         }
-                        Err(_) => Renewed::Unknown,
+                        Err(error) => unknown(&error),
                     }
                 }
-                Err(_) => Renewed::Unknown,
+                Err(error) => unknown(&error),
             },
             Err(error) if error.is_missing() => Renewed::Taken,
-            Err(_) => Renewed::Unknown,
+            Err(error) => unknown(&error),
         }
     }
+}
+
+fn unknown(error: &ClusterError) -> Renewed {
+    if error.is_of_the_moment() { Renewed::Silent } else { Renewed::Unknown }
 }
 
 /// Renews until it is told to end, or the lock is lost: then nothing more may be written.
@@ -79,6 +85,8 @@ async fn renew(cluster: Cluster, mut held: Held, mut ended: oneshot::Receiver<()
                 fence.confirm(asked);
                 pause = expiry / 3;
             }
+            // the fence holds writes back meanwhile; the next renewal that is answered tells whose the lock is
+            Renewed::Silent => pause = expiry / 15,
             Renewed::Unknown if confirmed.elapsed() < expiry => pause = expiry / 15,
             Renewed::Unknown | Renewed::Taken => {
                 fence.lose();
@@ -109,12 +117,15 @@ impl Lease {
         self.fence.let_go();
         let _ = self.end.send(());
         let Ok(held) = self.renewal.await else { return };
-        if !self.fence.is_lost() && self.cluster.free_lease(held).await.is_ok() {
+        let cluster = self.cluster.with_patience(RELEASE_TIME, &Stop::default());
+        if !self.fence.is_lost() && cluster.free_lease(held).await.is_ok() {
             self.cluster.inner.listener.on(LockEvent::Released.into());
         }
     }
 }
 
+/// For looking whether the lock was let go, where the answer was lost.
+const RELEASE_TIME: Duration = Duration::from_secs(5);
 /// Those who wait change the version now and then.
 const TRIES: usize = 5;
 
@@ -125,7 +136,12 @@ impl Cluster {
         loop {
             tries += 1;
             match self.write_lease(&held, "").await {
-                Err(ClusterError::Stale { .. }) if tries < TRIES && self.find_ours(&mut held).await?.is_some() => {}
+                // another run entered the queue; or the answer was lost, of this very request perhaps
+                Err(ClusterError::Stale { .. } | ClusterError::Unreachable { .. }) if tries < TRIES => {
+                    if self.find_ours(&mut held).await?.is_none() {
+                        return Ok(());
+                    }
+                }
                 ended => return ended.map(drop),
             }
         }

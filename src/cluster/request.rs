@@ -8,8 +8,11 @@ use serde_json::Value;
 use tokio::time::Instant;
 
 use super::{
+    answer::{Answer, Remedy, remedy},
+    concurrency::Met,
     connect::Cluster,
     error::ClusterError,
+    fence::Fence,
     patience::Tries,
     refusal::{About, refused},
 };
@@ -22,6 +25,8 @@ pub(super) const APPLY_PATCH: &str = "application/apply-patch+yaml";
 /// The server itself gives up after 60 s; reading is quicker than admission webhooks are.
 const READ_TIME: Duration = Duration::from_secs(35);
 const WRITE_TIME: Duration = Duration::from_secs(65);
+/// A run that is stopped waits so long for the lock to be confirmed.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// A request that can be sent more than once.
 #[derive(Clone, Debug)]
@@ -69,6 +74,11 @@ impl Call {
         self
     }
 
+    /// The lock's own requests neither queue nor wait for the lock.
+    fn is_of_lock(&self) -> bool {
+        self.object.as_ref().is_some_and(|object| object.kind == "Lease")
+    }
+
     fn is_a_write(&self) -> bool {
         self.method != Method::GET && !self.path.contains("dryRun=All")
     }
@@ -97,17 +107,28 @@ pub(super) enum Failure {
     Error(ClusterError),
 }
 
-/// What may be tried again.
+/// How one try ended.
 enum Attempt {
     Answered(String),
-    /// A status that asks to come back later.
-    Later(Box<Status>, Option<Duration>),
+    Refused {
+        status: Box<Status>,
+        asked: Option<Duration>,
+        token: Option<String>,
+    },
     /// No answer; `sent` is false where the server cannot have seen the request.
     Silent {
         error: ClusterError,
         sent: bool,
     },
-    Failed(Failure),
+    Failed(ClusterError),
+}
+
+/// What follows from a try that failed.
+enum Next {
+    /// Again, after a pause of at least so long.
+    Again(Failure, Option<Duration>),
+    AtOnce,
+    Never(Failure),
 }
 
 impl Cluster {
@@ -149,71 +170,118 @@ impl Cluster {
         let mut tries = Tries::new();
         loop {
             if let Some(fence) = self.fence.as_ref().filter(|_| call.is_a_write()) {
-                fence.pass().await.map_err(Failure::Error)?;
+                self.pass(fence, &tries).await.map_err(Failure::Error)?;
             }
-            let (failure, asked) = match self.attempt(call).await {
+            let attempt = self.telling(self.attempt(call)).await;
+            let (failure, asked) = match attempt {
                 Attempt::Answered(text) => {
-                    self.tell_answer();
+                    self.note_answer(tries.answered());
                     return Ok(text);
                 }
-                Attempt::Failed(failure) => return Err(failure),
-                // 429 is said before anything is done
-                Attempt::Later(status, asked) if call.repeatable || status.code == 429 => {
-                    (Failure::Status(status), asked)
-                }
-                Attempt::Later(status, _) => return Err(Failure::Status(status)),
-                Attempt::Silent { error, sent } if call.repeatable || !sent => (Failure::Error(error), None),
-                Attempt::Silent { error, .. } => return Err(Failure::Error(error)),
+                attempt => match self.next(call, attempt, &mut tries).await {
+                    Next::Again(failure, asked) => (failure, asked),
+                    Next::AtOnce => continue,
+                    Next::Never(failure) => return Err(failure),
+                },
             };
-            let Some(pause) = tries.next_pause(Instant::now(), self.patience, asked) else { return Err(failure) };
-            self.tell_silence();
+            let patience = self.patience_for(&tries, matches!(failure, Failure::Status(_)));
+            let Some(pause) = tries.next_pause(Instant::now(), patience, asked) else { return Err(failure) };
+            tries.wait(self);
             tokio::select! {
-                () = tokio::time::sleep(pause) => {}
+                () = self.telling(tokio::time::sleep(pause)) => {}
                 () = self.stop.wait() => return Err(Failure::Error(ClusterError::Stopped)),
             }
         }
     }
 
+    /// Waits until the lock is known to be held.
+    async fn pass(&self, fence: &Fence, tries: &Tries) -> Result<(), ClusterError> {
+        tokio::select! {
+            biased;
+            passed = self.telling(fence.pass()) => passed,
+            // what is written after an interrupt is how the run ended
+            () = async { self.stop.wait().await; tokio::time::sleep(LAST_WORDS).await } => Err(ClusterError::Stopped),
+            () = tokio::time::sleep_until(tries.end(self.patience_for(tries, false))) => {
+                Err(self.unreachable("the lock could not be renewed".to_owned()))
+            }
+        }
+    }
+
+    async fn next(&self, call: &Call, attempt: Attempt, tries: &mut Tries) -> Next {
+        match attempt {
+            Attempt::Refused { status, asked, token } => match remedy(&status) {
+                Remedy::NewLogin if tries.may_renew() => match self.renew(token.as_deref()).await {
+                    Ok(true) => Next::AtOnce,
+                    Ok(false) => Next::Never(Failure::Status(status)),
+                    Err(error) => Next::Never(Failure::Error(error)),
+                },
+                Remedy::None | Remedy::NewLogin => {
+                    self.note_answer(tries.answered());
+                    Next::Never(Failure::Status(status))
+                }
+                Remedy::FewTries if call.repeatable && !tries.are_few() => Next::Never(Failure::Status(status)),
+                // 429 is said before anything is done
+                _ if call.repeatable || status.code == 429 => Next::Again(Failure::Status(status), asked),
+                // whether it was done is as unknown as after a silence
+                _ => Next::Never(Failure::Error(self.unreachable(format!("it answers {}", status.code)))),
+            },
+            Attempt::Silent { error, sent } if call.repeatable || !sent => Next::Again(Failure::Error(error), None),
+            Attempt::Silent { error, .. } | Attempt::Failed(error) => Next::Never(Failure::Error(error)),
+            Attempt::Answered(_) => Next::AtOnce,
+        }
+    }
+
     async fn attempt(&self, call: &Call) -> Attempt {
-        let request = match self.request(call).await {
-            Ok(request) => request,
-            Err(error) => return Attempt::Failed(Failure::Error(error)),
+        let mut slot = match call.is_of_lock() {
+            true => None,
+            false => Some(self.inner.concurrency.enter().await),
         };
-        match tokio::time::timeout(call.time, self.inner.client.request_text(request)).await {
+        let mut meet = |met| slot.iter_mut().for_each(|slot| slot.met = met);
+        let (request, token) = match self.request(call).await {
+            Ok(request) => request,
+            Err(error) => return Attempt::Failed(error),
+        };
+        match tokio::time::timeout(call.time, self.send(request)).await {
             Err(_) => Attempt::Silent {
                 error: self.unreachable(format!("no answer within {} s", call.time.as_secs())),
                 sent: true,
             },
-            Ok(Ok(text)) => Attempt::Answered(text),
-            Ok(Err(kube::Error::Api(status))) if asks_for_later(&status) => {
-                let seconds = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-                Attempt::Later(status, (seconds > 0).then(|| Duration::from_secs(seconds.into())))
+            Ok(Ok(Answer::Text(text))) => {
+                meet(Met::Answer);
+                Attempt::Answered(text)
             }
-            Ok(Err(kube::Error::Api(status))) => {
-                self.tell_answer();
-                Attempt::Failed(Failure::Status(status))
+            Ok(Ok(Answer::Status(status, asked))) => {
+                meet(if status.code == 429 { Met::TooMany } else { Met::Answer });
+                Attempt::Refused { status, asked, token }
             }
             Ok(Err(error)) => self.silent(&error),
         }
     }
 
-    /// The call as an HTTP request with the login.
-    pub(super) async fn request(&self, call: &Call) -> Result<Request<Vec<u8>>, ClusterError> {
+    /// The call as an HTTP request with the login, and the token that it has.
+    pub(super) async fn request(&self, call: &Call) -> Result<(Request<Vec<u8>>, Option<String>), ClusterError> {
         let token = match &self.inner.credential {
             Some(credential) => credential.token().await?,
             None => None,
         };
-        call.request(token.as_deref()).map_err(|error| ClusterError::Nonsense {
+        let request = call.request(token.as_deref()).map_err(|error| ClusterError::Nonsense {
             server: self.connection().server.clone(),
             why: format!("the request cannot be written: {error}"),
-        })
+        })?;
+        Ok((request, token))
+    }
+
+    /// Obtains another token than the one that was refused; false where there is none.
+    pub(super) async fn renew(&self, refused: Option<&str>) -> Result<bool, ClusterError> {
+        match &self.inner.credential {
+            Some(credential) => credential.renew(refused).await,
+            None => Ok(false),
+        }
     }
 
     fn silent(&self, error: &kube::Error) -> Attempt {
         match self.explain_silence(error) {
-            error @ (ClusterError::Untrusted { .. } | ClusterError::Settings { .. }) => {
-                Attempt::Failed(Failure::Error(error))
-            }
+            error @ (ClusterError::Untrusted { .. } | ClusterError::Settings { .. }) => Attempt::Failed(error),
             told => {
                 let sent = !chain(error).any(|cause| cause.to_string().contains("(Connect)"));
                 Attempt::Silent { error: told, sent }
@@ -245,11 +313,6 @@ impl Cluster {
     pub(super) fn unreachable(&self, why: String) -> ClusterError {
         ClusterError::Unreachable { server: self.connection().server.clone(), why }
     }
-}
-
-/// 429, 503, 504, and a data store that is electing its leader.
-fn asks_for_later(status: &Status) -> bool {
-    matches!(status.code, 429 | 503 | 504) || (status.code == 500 && status.message.contains("etcdserver: "))
 }
 
 fn certificate_fault(fault: &rustls::CertificateError) -> (String, String) {
@@ -362,5 +425,25 @@ mod tests {
         let tls = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
         let error = kube::Error::Service(std::io::Error::other(tls).into());
         assert!(chain(&error).any(|cause| cause.is::<rustls::Error>()));
+    }
+
+    #[tokio::test]
+    async fn a_request_without_an_answer_is_sent_again_and_told_where_that_does_no_harm() {
+        let requests = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+        let seen = std::sync::Arc::clone(&requests);
+        let script = move |line: &str| {
+            let mut seen = seen.lock().unwrap();
+            seen.push(line.split(' ').next().unwrap_or_default().to_owned());
+            (seen.len() > 2).then(|| super::super::wire::ok("{}"))
+        };
+        let (cluster, told) = super::super::wire::cluster(std::sync::Arc::new(script)).await;
+        let mut write = Call::write(Method::POST, "/api/v1/pods", JSON, "");
+        write.time = Duration::from_millis(100);
+        assert!(matches!(cluster.ask(&write).await, Err(ClusterError::Unreachable { .. })));
+        let mut look = Call::get("/api/v1/pods");
+        look.time = Duration::from_millis(1200);
+        assert_eq!(cluster.ask(&look).await.unwrap(), serde_json::json!({}));
+        assert_eq!(*requests.lock().unwrap(), ["POST", "GET", "GET"]);
+        assert_eq!(told.texts().len(), 0, "a second is not worth a word: {:?}", told.texts());
     }
 }

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use futures::{Stream, TryStreamExt as _};
-use http::{HeaderValue, header};
 use kube::core::WatchEvent;
 use serde_json::Value;
 use tokio::{sync::mpsc, time::timeout};
@@ -12,6 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{
     connect::Cluster,
     error::{ClusterError, Reason},
+    patience::Waiting,
     refusal::refused,
     request::{Call, path},
     survey::stamp,
@@ -20,10 +20,6 @@ use crate::model::{Seen, Selection, Stop};
 
 /// The server ends a watch after so long; it is taken up again without a word.
 const WATCH_SECONDS: &str = "290";
-/// Bookmarks come about every minute: a longer silence is a dead connection.
-const SILENCE: Duration = Duration::from_secs(90);
-/// Until the server says that the watch has begun.
-const BEGINNING: Duration = Duration::from_secs(35);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// What ends one watch connection.
@@ -44,6 +40,8 @@ struct Watch {
     /// `metadata.resourceVersion` to go on from; none before the first list.
     version: Option<String>,
     failures: u32,
+    /// From a cut to the next answer.
+    waiting: Option<Waiting>,
 }
 
 impl Cluster {
@@ -62,7 +60,7 @@ impl Cluster {
             let (cluster, sender, stop) = (self.with_patience(Duration::ZERO, stop), sender.clone(), stop.clone());
             tokio::spawn(async move {
                 let gone = sender.clone();
-                let mut watch = Watch { cluster, selection, sender, version: None, failures: 0 };
+                let mut watch = Watch { cluster, selection, sender, version: None, failures: 0, waiting: None };
                 tokio::select! {
                     () = watch.run() => {}
                     () = gone.closed() => {}
@@ -87,7 +85,9 @@ impl Watch {
                 End::Expired => self.version = None,
                 End::Cut(text) => {
                     self.tell(Seen::Interrupted { selection: self.selection.clone(), text }).await;
-                    tokio::time::sleep(self.pause()).await;
+                    self.waiting.get_or_insert_with(|| self.cluster.waiting());
+                    let pause = self.pause();
+                    self.cluster.telling(tokio::time::sleep(pause)).await;
                 }
                 End::Refused(error) => {
                     let _ = self.sender.send(Err(error)).await;
@@ -110,6 +110,7 @@ impl Watch {
     async fn list(&mut self) -> End {
         match self.cluster.list_pages(&self.selection, usize::MAX).await {
             Ok(mut listed) => {
+                self.cluster.note_answer(self.waiting.take());
                 listed.objects.iter_mut().for_each(without_bookkeeping);
                 self.version = Some(listed.version);
                 self.tell(Seen::Listed { selection: self.selection.clone(), objects: listed.objects }).await;
@@ -121,23 +122,16 @@ impl Watch {
 
     /// Reads one watch connection to its end.
     async fn follow(&mut self, version: &str) -> End {
-        let request = match self.cluster.request(&self.call(version)).await {
-            Ok(mut request) => {
-                // servers of 1.37 and later gzip each event by itself, which the client does not decode
-                request.headers_mut().insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-                request
+        let open = async |client: kube::Client, request| client.request_events::<Value>(request).await;
+        let mut events = match self.cluster.open(&self.call(version), open).await {
+            Ok(events) => {
+                self.cluster.note_answer(self.waiting.take());
+                Box::pin(events)
             }
             Err(error) => return end_of(error),
         };
-        let client = self.cluster.inner.client.clone();
-        let mut events = match timeout(BEGINNING, client.request_events::<Value>(request)).await {
-            Ok(Ok(events)) => Box::pin(events),
-            Ok(Err(kube::Error::Api(status))) => return end_of(refused(&status, self.cluster.about(None))),
-            Ok(Err(error)) => return end_of(self.cluster.explain_silence(&error)),
-            Err(_) => return End::Cut(format!("no answer within {} s", BEGINNING.as_secs())),
-        };
         loop {
-            match timeout(SILENCE, events.try_next()).await {
+            match timeout(self.cluster.silence, events.try_next()).await {
                 Ok(Ok(Some(event))) => {
                     self.failures = 0;
                     if let Some(end) = self.take(event).await {
@@ -147,7 +141,7 @@ impl Watch {
                 Ok(Ok(None)) => return End::Usual,
                 Ok(Err(kube::Error::Api(status))) => return end_of(refused(&status, self.cluster.about(None))),
                 Ok(Err(error)) => return end_of(self.cluster.explain_silence(&error)),
-                Err(_) => return End::Cut(format!("silent for {} s", SILENCE.as_secs())),
+                Err(_) => return End::Cut(format!("silent for {} s", self.cluster.silence.as_secs())),
             }
         }
     }
@@ -203,5 +197,54 @@ fn end_of(error: ClusterError) -> End {
         }
         None => End::Refused(error),
         Some(_) => End::Cut(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use futures::StreamExt as _;
+
+    use super::{super::wire, *};
+
+    #[tokio::test]
+    async fn a_silent_watch_is_taken_up_where_it_was() {
+        let event = |version: &str| {
+            let object = format!(r#"{{"metadata":{{"name":"a","uid":"1","resourceVersion":"{version}"}}}}"#);
+            wire::begun(&format!(r#"{{"type":"MODIFIED","object":{object}}}{}"#, '\n'))
+        };
+        let watches = AtomicUsize::new(0);
+        let script = move |line: &str| match line {
+            line if !line.contains("watch=true") => {
+                Some(wire::ok(r#"{"metadata":{"resourceVersion":"1"},"items":[]}"#))
+            }
+            // one word, then silence; then one that must not be missed
+            line => match watches.fetch_add(1, Ordering::SeqCst) {
+                0 if line.contains("resourceVersion=1") => Some(event("2")),
+                1 if line.contains("resourceVersion=2") => Some(event("3")),
+                _ => None,
+            },
+        };
+        let (mut cluster, told) = wire::cluster(Arc::new(script)).await;
+        cluster.silence = Duration::from_millis(150);
+        let pods = super::super::request::built_in("", "v1", "Pod", "pods");
+        let selection = Selection { resource: pods, namespace: Some("a".to_owned()), labels: None, fields: None };
+        let stop = Stop::default();
+        let mut seen = Box::pin(cluster.watch(vec![selection], &stop));
+        let mut words = Vec::new();
+        while words.len() < 4 {
+            words.push(match seen.next().await.unwrap().unwrap() {
+                Seen::Listed { objects, .. } => format!("{} listed", objects.len()),
+                Seen::Changed { object, .. } => format!("version {}", object["metadata"]["resourceVersion"]),
+                Seen::Interrupted { text, .. } => text,
+                Seen::Deleted { .. } => "deleted".to_owned(),
+            });
+        }
+        assert_eq!(words, ["0 listed", r#"version "2""#, "silent for 0 s", r#"version "3""#]);
+        assert_eq!(told.texts(), Vec::<String>::new());
     }
 }

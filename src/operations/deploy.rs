@@ -50,11 +50,13 @@ pub(super) async fn deploy(
     outcome.images = images.iter().map(PodsOnImage::none).collect();
     // what cannot be had is told before anything is made
     let mut ground = namespace::look(application, cluster, &images).await?;
-    let patience = Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value);
+    let rules = application.checkout.settings.deploy.rules();
+    let patience = Duration::from_secs_f64(rules.timeout);
     let made = ground.make(context, cluster, patience).await?;
     let lease = order::take_turn(context, application, cluster).await?;
     // from here on a server that is gone for a while is waited for
-    let cluster = lease.guard(&cluster.with_patience(patience, &context.stop));
+    let deadline = started + Duration::from_secs_f64(rules.max_time);
+    let cluster = lease.guard(&cluster.with_patience(patience, &context.stop).until(deadline));
     let delivery = Delivery { context, application, cluster: &cluster, registry: &registry };
     let deploy = Deploy { delivery, ground, made, started };
     let ended = deploy.under_lock(images, outcome).await;

@@ -5,7 +5,6 @@ pub mod demo;
 mod project;
 #[expect(dead_code, reason = "not every fault has its story yet")]
 pub mod proxy;
-mod proxy_tls;
 mod run;
 pub mod small;
 

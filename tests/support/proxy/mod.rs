@@ -20,7 +20,7 @@ use bytes::Bytes;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::{
-    Method, Request, Response,
+    Request, Response,
     body::{Frame, Incoming},
     client::conn::http1::SendRequest,
     header,
@@ -33,129 +33,15 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::{Bench, Project, Run, proxy_tls as tls};
+use super::{Bench, Project, Run};
+
+mod rule;
+mod tls;
+
+pub use rule::{Answer, Fault, Rule, Seen, Then};
 
 type Failure = Box<dyn Error + Send + Sync>;
 type Body = UnsyncBoxBody<Bytes, Failure>;
-
-/// A request that came by.
-#[derive(Clone, Debug)]
-pub struct Seen {
-    pub at: Instant,
-    pub method: Method,
-    /// With the query.
-    pub path: String,
-    /// The bearer token it was sent with.
-    pub token: Option<String>,
-    pub body: Bytes,
-    /// Requests under way when it came, itself included, watches left out.
-    pub in_flight: usize,
-}
-
-impl Seen {
-    pub fn is_watch(&self) -> bool {
-        self.path.contains("watch=true")
-    }
-
-    /// Neither a look nor a rehearsal.
-    pub fn is_write(&self) -> bool {
-        self.method != Method::GET && !self.path.contains("dryRun=All")
-    }
-}
-
-/// What becomes of a request.
-#[derive(Clone, Debug)]
-pub enum Fault {
-    /// The server never sees it.
-    Instead(Then),
-    /// The server has done it.
-    After(Then),
-}
-
-/// What the client gets to see.
-#[derive(Clone, Debug)]
-pub enum Then {
-    Answer(Answer),
-    /// `kill -9` of the run, which gets no answer.
-    Kill,
-    /// The connection is reset.
-    Reset,
-    /// So many bytes of the server's answer, then a reset.
-    Cut(usize),
-    /// Nothing, for ever.
-    Silence,
-}
-
-/// An answer of the proxy's own.
-#[derive(Clone, Debug, Default)]
-pub struct Answer {
-    pub status: u16,
-    pub retry_after: Option<u64>,
-    pub body: String,
-}
-
-impl Answer {
-    pub fn status(status: u16) -> Self {
-        Self { status, ..Self::default() }
-    }
-
-    pub fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: Some(seconds), ..self }
-    }
-
-    pub fn body(self, body: impl Into<String>) -> Self {
-        Self { body: body.into(), ..self }
-    }
-
-    fn response(&self) -> Response<Body> {
-        let mut response = Response::builder().status(self.status);
-        if let Some(seconds) = self.retry_after {
-            response = response.header(header::RETRY_AFTER, seconds);
-        }
-        response.body(full(Bytes::from(self.body.clone()))).expect("a response")
-    }
-}
-
-/// Which requests, and what becomes of them. The first rule that fits decides; a request that none fits passes.
-pub struct Rule {
-    fits: Box<dyn Fn(&Seen) -> bool + Send>,
-    skip: usize,
-    times: usize,
-    fault: Fault,
-}
-
-impl Rule {
-    pub fn when(fits: impl Fn(&Seen) -> bool + Send + 'static, fault: Fault) -> Self {
-        Self { fits: Box::new(fits), skip: 0, times: usize::MAX, fault }
-    }
-
-    /// By method and a part of the path.
-    pub fn on(method: &'static str, path: &str, fault: Fault) -> Self {
-        let path = path.to_owned();
-        Self::when(move |seen| seen.method == method && seen.path.contains(&path), fault)
-    }
-
-    /// Passes over the first so many that fit.
-    pub fn skip(self, skip: usize) -> Self {
-        Self { skip, ..self }
-    }
-
-    pub fn times(self, times: usize) -> Self {
-        Self { times, ..self }
-    }
-
-    fn take(&mut self, seen: &Seen) -> Option<Fault> {
-        if self.times == 0 || !(self.fits)(seen) {
-            return None;
-        }
-        if self.skip > 0 {
-            self.skip -= 1;
-            return None;
-        }
-        self.times -= 1;
-        Some(self.fault.clone())
-    }
-}
 
 struct State {
     upstream: SocketAddr,
@@ -226,11 +112,6 @@ impl Proxy {
         *self.state.round_trip.lock().expect("the round trip") = time;
     }
 
-    /// As an API server that is killed: every connection breaks, and no new one is taken.
-    pub fn set_down(&self, down: bool) {
-        self.state.down.send_replace(down);
-    }
-
     /// What has come by so far, in this order.
     pub fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().expect("what was seen").clone()
@@ -299,7 +180,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) 
 }
 
 /// One connection of the client, with one of its own to the server.
-async fn connection(stream: TcpStream, acceptor: TlsAcceptor, state: &State) {
+async fn connection(stream: TcpStream, acceptor: TlsAcceptor, state: &Arc<State>) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let server = tokio::sync::Mutex::new(None);
     let service = service_fn(|request| answer(state, &server, request));
@@ -308,7 +189,7 @@ async fn connection(stream: TcpStream, acceptor: TlsAcceptor, state: &State) {
 
 type Server = tokio::sync::Mutex<Option<SendRequest<Full<Bytes>>>>;
 
-async fn answer(state: &State, server: &Server, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
+async fn answer(state: &Arc<State>, server: &Server, request: Request<Incoming>) -> Result<Response<Body>, Failure> {
     let (head, body) = request.into_parts();
     let token = head.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
     let mut seen = Seen {
@@ -354,6 +235,16 @@ async fn answer(state: &State, server: &Server, request: Request<Incoming>) -> R
         Then::Silence => {
             whole(response.take().filter(|_| !is_watch)).await?;
             pending().await
+        }
+        Then::Outage(time) => {
+            whole(response.take().filter(|_| !is_watch)).await?;
+            state.down.send_replace(true);
+            let state = Arc::clone(state);
+            tokio::task::spawn_local(async move {
+                tokio::time::sleep(time).await;
+                state.down.send_replace(false);
+            });
+            Err("down".into())
         }
     }
 }
