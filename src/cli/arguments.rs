@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::{
-    build, completions, config, deploy, envs, history, man, plan, push, release, render, rollback, schema, status,
-    switch, unlock,
+    build, completions, config, deploy, destroy, envs, history, man, plan, push, release, render, rollback, schema,
+    status, switch, unlock,
 };
 use crate::{
     config::Flags,
@@ -58,6 +58,7 @@ pub(super) enum Command {
     Unlock(unlock::Unlock),
     History(history::History),
     Rollback(rollback::Rollback),
+    Destroy(destroy::Destroy),
     Config(config::Config),
     Schema(schema::Schema),
     Completions(completions::Completions),

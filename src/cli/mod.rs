@@ -9,6 +9,7 @@ mod completions;
 mod config;
 mod crash;
 mod deploy;
+mod destroy;
 mod envs;
 mod history;
 mod man;

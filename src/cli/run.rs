@@ -140,6 +140,7 @@ fn flags(global: &Global, command: &Command) -> Flags {
             release.hooks.lay_over(&mut flags);
         }
         Command::Rollback(rollback) => rollback.lay_over(&mut flags),
+        Command::Destroy(destroy) => destroy.lay_over(&mut flags),
         Command::Plan(plan) => {
             plan.pruning.lay_over(&mut flags);
             plan.hooks.lay_over(&mut flags);
@@ -163,6 +164,7 @@ async fn dispatch(command: Command, context: &Context) -> Outcome {
         Command::Unlock(unlock) => unlock.run(context).await,
         Command::History(history) => history.run(context).await,
         Command::Rollback(rollback) => rollback.run(context).await,
+        Command::Destroy(destroy) => destroy.run(context).await,
         Command::Config(config) => config.run(context).await,
         Command::Schema(schema) => answered(schema.answer()),
         Command::Completions(completions) => answered(completions.answer()),

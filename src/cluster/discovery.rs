@@ -29,11 +29,16 @@ impl Cluster {
         Ok(kinds.iter().map(|asked| find(&known, &asked.group, &asked.version, &asked.kind)).collect())
     }
 
-    async fn discover(&self) -> Result<Vec<Resource>, ClusterError> {
+    /// The documents of the core group and of all others.
+    pub(super) async fn discovery(&self) -> Result<[Value; 2], ClusterError> {
         let call = |path: &str| Call { accept: AGGREGATED, ..Call::get(path) };
         let (core, groups) = (call("/api"), call("/apis"));
         let (core, groups) = futures::try_join!(self.ask(&core), self.ask(&groups))?;
-        let known: Vec<_> = [core, groups].iter().flat_map(resources).collect();
+        Ok([core, groups])
+    }
+
+    async fn discover(&self) -> Result<Vec<Resource>, ClusterError> {
+        let known: Vec<_> = self.discovery().await?.iter().flat_map(resources).collect();
         if known.is_empty() {
             return Err(ClusterError::Nonsense {
                 server: self.connection().server.clone(),

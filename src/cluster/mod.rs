@@ -12,6 +12,7 @@ mod credential;
 mod discovery;
 mod error;
 mod fence;
+mod inventory;
 mod kubeconfig;
 mod lease;
 mod logs;

@@ -77,6 +77,15 @@ impl Cluster {
         call.repeatable = true;
         self.ask(&call).await.map(drop)
     }
+
+    /// Deletes this very namespace as it was read; false where it is gone already.
+    ///
+    /// # Errors
+    /// [`ClusterError::Stale`] where it was changed since.
+    pub(crate) async fn delete_namespace(&self, live: &LiveNamespace) -> Result<bool, ClusterError> {
+        let exactly = json!({"uid": live.uid, "resourceVersion": live.resource_version});
+        self.delete_if(&namespaces(), &namespace_id(&live.name), exactly).await
+    }
 }
 
 /// Only what is known: a merge patch takes nothing away that is not named.

@@ -52,7 +52,12 @@ impl Application {
         let mut checkout = Checkout::read(context)?;
         checkout.settings.allow_dirty = true;
         let target = checkout.target()?;
-        Ok(Self { checkout, target, manifests: Manifests::default(), images: Vec::new(), given: false })
+        Ok(Self::bare(checkout, target))
+    }
+
+    /// A target without manifests and images.
+    pub(super) fn bare(checkout: Checkout, target: Target) -> Self {
+        Self { checkout, target, manifests: Manifests::default(), images: Vec::new(), given: false }
     }
 
     /// Turns to an earlier release in the same place: its commit, its tag, its images.

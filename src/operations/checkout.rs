@@ -8,6 +8,7 @@ use crate::{
     plan, source,
 };
 
+#[derive(Clone)]
 pub(super) struct Checkout {
     pub(super) facts: Facts,
     pub(super) settings: Settings,

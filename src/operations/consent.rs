@@ -1,7 +1,10 @@
 //! Production is not changed by accident.
 
 use super::{Context, application::Application, failure::Failure};
-use crate::model::{Exit, Problem};
+use crate::{
+    config::Settings,
+    model::{Exit, Problem},
+};
 
 /// A guarded environment asks for the app's name at a terminal; in CI the push is the consent; else `--yes`.
 ///
@@ -24,4 +27,33 @@ pub(super) fn confirm(context: &Context, application: &Application) -> Result<()
         return Ok(());
     }
     Err(Problem::new("confirmation", Exit::Input, format!("not confirmed: {environment} is as it was")).into())
+}
+
+/// What is destroyed is named at a terminal, also in CI; else `--yes`.
+///
+/// # Errors
+/// Nobody to ask, or another answer.
+pub(super) fn destroy(context: &Context, application: &Application) -> Result<(), Failure> {
+    let (namespace, environment) = (&application.target.namespace.value, &application.target.environment.value);
+    let question = format!("this destroys {environment} in namespace {namespace}. type {namespace} to go on: ");
+    named(context, &application.checkout.settings, &question, namespace)
+}
+
+/// The same for several previews: the app is named.
+pub(super) fn destroy_all(context: &Context, settings: &Settings, namespaces: &[&str]) -> Result<(), Failure> {
+    let app = &settings.app.value;
+    let question = format!("this destroys {}. type {app} to go on: ", namespaces.join(", "));
+    named(context, settings, &question, app)
+}
+
+fn named(context: &Context, settings: &Settings, question: &str, expected: &str) -> Result<(), Failure> {
+    if settings.yes {
+        return Ok(());
+    }
+    let problem = |text: &str| Problem::new("confirmation", Exit::Input, text);
+    match &context.ask {
+        None => Err(problem("destroying needs a confirmation, and there is nobody to ask").hint("add --yes").into()),
+        Some(ask) if ask.confirm(question, expected) => Ok(()),
+        Some(_) => Err(problem("not confirmed: all is as it was").into()),
+    }
 }

@@ -6,19 +6,19 @@ use super::{
     Context,
     checkout::Checkout,
     failure::{Failure, conclude},
+    sites::{self, Site},
 };
 use crate::{
     cluster::Cluster,
     model::{Answer, EnvironmentEntry, Environments, LiveNamespace, Note, Outcome, Problem},
-    plan,
 };
 
 pub(crate) async fn run(context: &Context) -> Outcome {
     conclude(async |outcome| {
         let checkout = Checkout::read(context)?;
         let app = checkout.settings.app.value.clone();
-        let sites = sites(context, &checkout);
-        let asked = sites.iter().map(|site| site.entries(context, &checkout));
+        let sites = sites::of(context, &checkout);
+        let asked = sites.iter().map(|site| entries(site, context, &checkout));
         let environments: Vec<EnvironmentEntry> = join_all(asked).await.into_iter().flatten().collect();
         outcome.app = Some(app.clone());
         all_unknown(&environments)?;
@@ -28,86 +28,57 @@ pub(crate) async fn run(context: &Context) -> Outcome {
     .await
 }
 
-/// One cluster, with the environments that are configured to be there.
-struct Site {
-    /// The first environment of this cluster: its connection is theirs.
-    environment: String,
-    context: Option<String>,
-    /// Environment and namespace, where that is known.
-    places: Vec<(String, String)>,
-}
-
-/// The clusters of all environments, in the order of the configuration.
-fn sites(context: &Context, checkout: &Checkout) -> Vec<Site> {
+/// What is on one cluster.
+async fn entries(site: &Site, context: &Context, checkout: &Checkout) -> Vec<EnvironmentEntry> {
     let settings = &checkout.settings;
-    let places = plan::environments(settings, &checkout.facts);
-    let mut sites: Vec<Site> = Vec::new();
-    for environment in plan::environment_names(settings) {
-        let at = settings.connection(&environment, &context.variables).context.map(|context| context.value);
-        let known = sites.iter().position(|site| site.context == at);
-        let number = known.unwrap_or_else(|| {
-            sites.push(Site { environment: environment.clone(), context: at, places: Vec::new() });
-            sites.len() - 1
-        });
-        let here = places.iter().filter(|(name, _)| *name == environment);
-        sites[number].places.extend(here.cloned());
+    let new = |(environment, namespace): &(String, String)| {
+        EnvironmentEntry::new(environment, namespace, site.context.as_deref())
+    };
+    let cluster = match site.connect(context, checkout).await {
+        Ok(cluster) => cluster,
+        Err(error) => {
+            let problem = Problem::from(error);
+            let unknown = |place| EnvironmentEntry { problem: Some(problem.clone()), ..new(place) };
+            return site.places.iter().map(unknown).collect();
+        }
+    };
+    let live = live_namespaces(site, context, checkout, &cluster).await;
+    let mut places = site.places.clone();
+    for namespace in &live {
+        let environment = namespace.marks.environment.clone().unwrap_or_default();
+        let is_asked = settings.environment.as_ref().is_none_or(|asked| asked.value == environment);
+        if is_asked && !places.iter().any(|(_, known)| *known == namespace.name) {
+            places.push((environment, namespace.name.clone()));
+        }
     }
-    sites
+    let read = places.iter().map(async |place| {
+        let mut entry = new(place);
+        if let Some(live) = live.iter().find(|live| live.name == entry.namespace) {
+            mark(&mut entry, live);
+        }
+        if let Err(Failure(problems)) = fill(checkout, &cluster, &mut entry).await {
+            entry.problem = problems.into_iter().next();
+        }
+        entry
+    });
+    join_all(read).await
 }
 
-impl Site {
-    async fn entries(&self, context: &Context, checkout: &Checkout) -> Vec<EnvironmentEntry> {
-        let settings = &checkout.settings;
-        let options = settings.connection(&self.environment, &context.variables);
-        let new = |(environment, namespace): &(String, String)| {
-            EnvironmentEntry::new(environment, namespace, self.context.as_deref())
-        };
-        let cluster = match Cluster::connect(&options, &context.redactor, context.listener.clone()).await {
-            Ok(cluster) => cluster,
-            Err(error) => {
-                let problem = Problem::from(error);
-                let unknown = |place| EnvironmentEntry { problem: Some(problem.clone()), ..new(place) };
-                return self.places.iter().map(unknown).collect();
-            }
-        };
-        let live = self.live(context, checkout, &cluster).await;
-        let mut places = self.places.clone();
-        for namespace in &live {
-            let environment = namespace.marks.environment.clone().unwrap_or_default();
-            let is_asked = settings.environment.as_ref().is_none_or(|asked| asked.value == environment);
-            if is_asked && !places.iter().any(|(_, known)| *known == namespace.name) {
-                places.push((environment, namespace.name.clone()));
-            }
+/// The namespaces that shipway made for this app; those that are configured where a login may not list them.
+async fn live_namespaces(site: &Site, context: &Context, checkout: &Checkout, cluster: &Cluster) -> Vec<LiveNamespace> {
+    match cluster.namespaces_of(&checkout.settings.app.value).await {
+        Ok(mut live) => {
+            live.sort_by(|one, other| one.name.cmp(&other.name));
+            live
         }
-        let read = places.iter().map(async |place| {
-            let mut entry = new(place);
-            if let Some(live) = live.iter().find(|live| live.name == entry.namespace) {
-                mark(&mut entry, live);
+        Err(error) => {
+            if error.is_denied() {
+                let text = format!("previews of other branches are not looked for: {error}");
+                context.tell(Note::attention("plan", text));
             }
-            if let Err(Failure(problems)) = fill(checkout, &cluster, &mut entry).await {
-                entry.problem = problems.into_iter().next();
-            }
-            entry
-        });
-        join_all(read).await
-    }
-
-    /// The namespaces that shipway made for this app; those that are configured where a login may not list them.
-    async fn live(&self, context: &Context, checkout: &Checkout, cluster: &Cluster) -> Vec<LiveNamespace> {
-        match cluster.namespaces_of(&checkout.settings.app.value).await {
-            Ok(mut live) => {
-                live.sort_by(|one, other| one.name.cmp(&other.name));
-                live
-            }
-            Err(error) => {
-                if error.is_denied() {
-                    let text = format!("previews of other branches are not looked for: {error}");
-                    context.tell(Note::attention("plan", text));
-                }
-                // what else keeps a server from answering is told at each environment
-                let known = self.places.iter().map(|(_, namespace)| cluster.namespace(namespace));
-                join_all(known).await.into_iter().filter_map(|live| live.ok().flatten()).collect()
-            }
+            // what else keeps a server from answering is told at each environment
+            let known = site.places.iter().map(|(_, namespace)| cluster.namespace(namespace));
+            join_all(known).await.into_iter().filter_map(|live| live.ok().flatten()).collect()
         }
     }
 }

@@ -163,7 +163,12 @@ pub(super) async fn delete(
 const TRIES: usize = 3;
 
 /// True where it was deleted. It is read again, for a controller writes its status all the time.
-async fn delete_one(cluster: &Cluster, planned: &Live, all: bool, applied: &[Applied]) -> Result<bool, ClusterError> {
+pub(super) async fn delete_one(
+    cluster: &Cluster,
+    planned: &Live,
+    all: bool,
+    applied: &[Applied],
+) -> Result<bool, ClusterError> {
     let uid = |live: &Live| live.body.as_ref().map(|body| body["metadata"]["uid"].clone());
     let mut tries = 0;
     loop {

@@ -25,6 +25,8 @@ pub(crate) enum PlanError {
     TakenNamespace { environment: String, namespace: String, other: String },
     #[error("namespace {namespace} is that of {what} {theirs}, and this is {what} {ours}")]
     OthersNamespace { namespace: String, what: &'static str, theirs: String, ours: String },
+    #[error("{environment} is never destroyed")]
+    Guarded { environment: String },
     #[error("no user is known, and the namespace is named after one")]
     NoUser,
     #[error("`{text}` is no image tag (letters, digits, `_`, `.`, `-`; at most 128)")]
@@ -63,6 +65,7 @@ impl Explain for PlanError {
                 "namespace"
             }
             Self::OthersNamespace { .. } => "namespace-taken",
+            Self::Guarded { .. } => "guarded",
             Self::Tag { .. } => "tag",
             Self::Dirty { .. } => "dirty",
             Self::Backwards { .. } => "backwards",
@@ -103,6 +106,9 @@ impl Explain for PlanError {
             Self::TakenNamespace { .. } => "rename the branch, or change `namespace:` in shipway.yaml".into(),
             Self::OthersNamespace { .. } => {
                 "`shipway destroy` for the other, or name another namespace with `--namespace`".into()
+            }
+            Self::Guarded { .. } => {
+                "it is production, or has `confirm: true` in shipway.yaml; delete it with kubectl if it must go".into()
             }
             Self::NoUser => "set USER, or name a namespace with `--namespace`".into(),
             Self::Namespace { .. } => "name one with `--namespace`, or `namespace:` in shipway.yaml".into(),

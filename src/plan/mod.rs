@@ -2,6 +2,7 @@
 
 mod admit;
 mod changes;
+mod destroy;
 mod diff;
 mod environment;
 mod error;
@@ -19,9 +20,10 @@ mod values;
 
 pub(crate) use admit::{admit, order};
 pub(crate) use changes::changes;
+pub(crate) use destroy::{Destruction, destroyable, destruction};
 pub(crate) use error::PlanError;
 pub(crate) use history::{choose, has_more, may_go_back, surplus};
-pub(crate) use preview::{marks, may_enter, preview};
+pub(crate) use preview::{is_expired, marks, may_enter, preview};
 pub(crate) use prune::{PruneRules, protection, prune, where_to_look};
 pub(crate) use queue::{is_newer, of_one_branch};
 pub(crate) use replicas::{Autoscaler, Replicas, has_count, kept_by_hand, replicas};

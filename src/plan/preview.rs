@@ -41,7 +41,6 @@ fn expiry(now: Timestamp, seconds: f64) -> Option<Timestamp> {
 }
 
 /// True once the time to live has passed; one without an expiry lives on.
-#[cfg(test)]
 pub(crate) fn is_expired(marks: &NamespaceMarks, now: Timestamp) -> bool {
     marks.expires.is_some_and(|expires| expires <= now)
 }

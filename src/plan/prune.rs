@@ -27,7 +27,7 @@ pub(crate) struct Pruning {
 /// A few objects go without a question, and so does a smaller part of all.
 const FEW: usize = 5;
 const KEPT_RUNS: usize = 3;
-const NEEDS_ALL: &str = "it needs --prune-all";
+pub(super) const NEEDS_ALL: &str = "it needs --prune-all";
 const NEEDS_CONSENT: &str = "it needs --yes-prune";
 
 /// Where to look for what is gone: each resource in each namespace, of those that records name and the release does not

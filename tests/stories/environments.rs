@@ -197,3 +197,121 @@ fn each_user_has_an_environment() {
     let other = project.run(&["config"]).expect(0);
     other.says(&format!("{}-bob-b-", project.app));
 }
+
+#[test]
+fn a_preview_is_destroyed_and_nothing_else() {
+    let project = previews("gone", "");
+    let mine =
+        project.run(&["deploy", "--output", "json"]).expect(0).outcome()["namespace"].as_str().unwrap().to_owned();
+    project.branch("feature/stays");
+    let other =
+        project.run(&["deploy", "--output", "json"]).expect(0).outcome()["namespace"].as_str().unwrap().to_owned();
+    project.branch("master");
+
+    project.run(&["destroy", "--yes"]).expect(2).says("error[usage]").says("shipway destroy ENV");
+    project.run(&["destroy", "preview", "--branch", "feature/cart"]).expect(2).says("add --yes");
+    project.run(&["destroy", "production", "--yes"]).expect(2).says("error[guarded]");
+    project.run(&["destroy", "--branch", "master", "--yes"]).expect(2).says("error[guarded]");
+
+    let run = project.run(&["destroy", "--branch", "feature/cart", "--yes"]).expect(0);
+    run.says(&format!("destroyed preview (namespace {mine})"));
+    assert!(!is_there(&project.bench, &["namespace", &mine]));
+    assert!(is_there(&project.bench, &["-n", &other, "deployment", "web"]));
+    // again: there is nothing to do
+    project.run(&["destroy", "--branch", "feature/cart", "--yes"]).expect(0).says("is not there");
+    project.run(&["envs"]).expect(0).says(&other).never_says(&mine);
+}
+
+#[test]
+fn objects_of_others_keep_the_namespace_of_a_preview() {
+    let project = previews("shared", "");
+    let namespace =
+        project.run(&["deploy", "--output", "json"]).expect(0).outcome()["namespace"].as_str().unwrap().to_owned();
+    let theirs = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: theirs\n  labels:\n    shipway.dev/app: other\ndata:\n  a: b\n";
+    make(&project, &namespace, theirs);
+    let run = project.run(&["destroy", "preview", "--yes"]).expect(0);
+    run.says("deployment/web").says(&format!("namespace {namespace} stays")).says("of app other");
+    assert!(!is_there(&project.bench, &["-n", &namespace, "deployment", "web"]));
+    assert!(is_there(&project.bench, &["-n", &namespace, "configmap", "theirs"]));
+
+    // without them it goes, too: mark and record must agree, and there is no record any more
+    project.bench.kubectl(&["-n", &namespace, "delete", "configmap", "theirs"]);
+    project.run(&["destroy", "preview", "--yes"]).expect(0).says("destroyed preview");
+    assert!(!is_there(&project.bench, &["namespace", &namespace]));
+}
+
+#[test]
+fn of_an_environment_in_a_namespace_of_others_only_its_own_goes() {
+    let project = Project::pushed("ofothers");
+    let namespace = project.namespace("qa");
+    let volume = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\nspec:\n  storageClassName: none\n  \
+                  accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: 1Mi\n";
+    project.bench.kubectl(&["create", "namespace", &namespace]);
+    std::fs::remove_file(project.root().join("kubernetes/qa-ns.yaml")).expect("a manifest");
+    for (name, more) in [("old", ""), ("kept", "  annotations:\n    shipway.dev/prune: never\n")] {
+        let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n{more}data:\n  a: b\n");
+        project.write(&format!("kubernetes/{name}.yaml"), &map);
+    }
+    project.run(&["deploy"]).expect(0);
+    make(&project, &namespace, "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: foreign\ndata:\n  a: b\n");
+    make(&project, &namespace, volume);
+    project.run(&["destroy", "qa"]).expect(2).says("add --yes");
+    let run = project.run(&["destroy", "qa", "--yes"]).expect(0);
+    run.says("shipway did not make it").says("configmap/kept is kept: shipway.dev/prune: never");
+    for (what, stays) in [
+        ("deployment/web", false),
+        ("service/web", false),
+        ("configmap/old", false),
+        ("configmap/kept", true),
+        ("configmap/foreign", true),
+        ("persistentvolumeclaim/data", true),
+    ] {
+        assert_eq!(is_there(&project.bench, &["-n", &namespace, what]), stays, "{what}");
+    }
+    let records = project.bench.kubectl(&["-n", &namespace, "get", "secrets", "-o", "name"]);
+    assert!(!records.contains("shipway."), "{records}");
+    project.run(&["envs"]).expect(0).says("not deployed");
+}
+
+#[test]
+fn what_has_expired_goes_and_what_is_fresh_stays() {
+    let project = previews("expire", ", ttl: 72h");
+    let deploy = |branch: &str| {
+        project.branch(branch);
+        project.run(&["deploy", "--output", "json"]).expect(0).outcome()["namespace"].as_str().unwrap().to_owned()
+    };
+    let (old, held, fresh) = (deploy("feature/old"), deploy("feature/held"), deploy("feature/fresh"));
+    project.run(&["destroy", "--expired"]).expect(0).says("no preview has expired");
+    for namespace in [&old, &held] {
+        project.bench.kubectl(&[
+            "annotate",
+            "--overwrite",
+            "namespace",
+            namespace,
+            "shipway.dev/expires=2026-01-01T00:00:00Z",
+        ]);
+    }
+    project.run(&["envs"]).expect(0).says("expired");
+    project.run(&["destroy", "--expired"]).expect(2).says("add --yes");
+
+    // one that is held up says by what, and does not hold up the other
+    let hold = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: held\n  finalizers: [example.com/hold]\n";
+    make(&project, &held, hold);
+    let run = project.run(&["destroy", "--expired", "--yes", "--timeout", "5s"]).expect(7);
+    run.says("error[namespace-terminating]").says("configmap/held: example.com/hold");
+    project.bench.kubectl(&["wait", "--for=delete", &format!("namespace/{old}"), "--timeout=170s"]);
+    assert!(is_there(&project.bench, &["namespace", &fresh]));
+    project.bench.kubectl(&[
+        "-n",
+        &held,
+        "patch",
+        "configmap",
+        "held",
+        "--type=json",
+        "-p",
+        r#"[{"op":"remove","path":"/metadata/finalizers"}]"#,
+    ]);
+    project.run(&["destroy", "--expired", "--yes"]).expect(0);
+    assert!(!is_there(&project.bench, &["namespace", &held]));
+    assert!(is_there(&project.bench, &["-n", &fresh, "deployment", "web"]));
+}
