@@ -109,6 +109,10 @@ pub(super) struct Global {
     #[arg(long, global = true, value_enum, default_value_t, value_name = "FORM")]
     output: OutputForm,
 
+    /// write a page about the run to this file
+    #[arg(long, global = true, value_name = "FILE.html")]
+    pub(super) report: Option<PathBuf>,
+
     /// give up after so long without progress (90s, 10m)
     #[arg(long, global = true, value_name = "LENGTH")]
     timeout: Option<String>,

@@ -21,13 +21,18 @@ pub(super) fn run(arguments: Arguments, variables: Variables) -> Exit {
     let redactor = Redactor::default();
     crash::install(redactor.clone());
     let terminals = Terminals::look();
-    let mut reporter = report::reporter(&Wanted {
+    let wanted = Wanted {
         output: arguments.global.output(),
         verbosity: arguments.global.verbosity(),
         variables: &variables,
         terminals,
         redactor: redactor.clone(),
-    });
+        page: arguments.global.report.as_deref(),
+    };
+    let mut reporter = match report::reporter(&wanted) {
+        Ok(reporter) => reporter,
+        Err(error) => return no_page(&wanted, &error),
+    };
     match at_once(&arguments.command) {
         Some(answer) => {
             let outcome = answer.map_or_else(|error| failed(&error), answered);
@@ -36,6 +41,17 @@ pub(super) fn run(arguments: Arguments, variables: Variables) -> Exit {
         }
         None => long(arguments, Surroundings { variables, redactor, terminals }, reporter),
     }
+}
+
+/// Told before anything is done: a run whose report is lost cannot be had again.
+fn no_page(wanted: &Wanted<'_>, error: &std::io::Error) -> Exit {
+    let file = wanted.page.map(|page| page.display().to_string()).unwrap_or_default();
+    let problem = Problem::new("report", Exit::Input, format!("{file} cannot be written: {error}"))
+        .hint("name a file in a folder that is there: `--report report.html`");
+    if let Ok(mut reporter) = report::reporter(&Wanted { page: None, redactor: wanted.redactor.clone(), ..*wanted }) {
+        reporter.finish(&Outcome::failed(problem));
+    }
+    Exit::Input
 }
 
 struct Surroundings {

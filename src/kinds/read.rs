@@ -77,6 +77,8 @@ pub(crate) struct Condition<'v> {
     pub status: &'v str,
     pub reason: &'v str,
     pub message: &'v str,
+    /// `lastTransitionTime`
+    pub since: &'v str,
 }
 
 impl Condition<'_> {
@@ -101,6 +103,7 @@ pub(crate) fn condition<'v>(object: &'v Value, kind: &str) -> Option<Condition<'
             status: text(condition, &["status"]),
             reason: text(condition, &["reason"]),
             message: text(condition, &["message"]),
+            since: text(condition, &["lastTransitionTime"]),
         },
     )
 }

@@ -5,7 +5,8 @@
 use serde::Serialize;
 
 use super::{
-    Connection, Digest, Image, ObjectChange, ObjectId, Problem, Progress, Reference, Target, TrafficStatus, Verdict,
+    Connection, Digest, Image, ObjectChange, ObjectId, PodStep, Problem, Progress, Reference, Target, TrafficStatus,
+    Verdict,
 };
 
 /// One thing that happened.
@@ -121,6 +122,9 @@ pub enum RolloutEvent {
     /// Nothing changed for a while: what is awaited.
     #[serde(rename = "rollout.waiting")]
     Waiting { object: ObjectId, progress: Progress, seconds: f64 },
+    /// What happened to a pod of a workload; `time` is the server's.
+    #[serde(rename = "rollout.pod")]
+    Pod { object: ObjectId, pod: String, step: PodStep, time: jiff::Timestamp },
     /// What a hook's container wrote.
     #[serde(rename = "rollout.log")]
     Log { object: ObjectId, pod: String, container: String, lines: Vec<String> },

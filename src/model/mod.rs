@@ -51,7 +51,7 @@ pub use release::{
     Applied, Change, FieldChange, Hook, HookPhase, JobRun, KeptObjects, Live, ObjectChange, Plan, Record, RecordState,
     Release, Target, Traffic,
 };
-pub use rollout::{LogSource, Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
+pub use rollout::{LogSource, PodStep, Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
 pub use secret::{BuildSecret, Login, Masked, MaskedBytes, Redactor};
 pub use setting::{Origin, Sourced, Variables};
 pub use status::{EnvironmentStatus, Health, PodStatus, Status, TrafficStatus, WorkloadStatus};

@@ -130,6 +130,25 @@ pub struct Watched {
     pub images: Vec<Image>,
 }
 
+/// What happens to a pod, in the usual order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PodStep {
+    Created,
+    Scheduled,
+    Pulled,
+    /// A container runs.
+    Started,
+    Ready,
+    /// A container ended.
+    Ended,
+    /// A container runs again.
+    Restarted,
+    /// It was asked to end.
+    Leaving,
+    Gone,
+}
+
 /// One run of a container whose log has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LogSource {

@@ -16,6 +16,7 @@ mod github;
 mod json;
 mod layout;
 mod live;
+mod page;
 mod plain;
 mod sink;
 mod style;
@@ -66,10 +67,22 @@ pub(crate) struct Wanted<'v> {
     pub(crate) variables: &'v Variables,
     pub(crate) terminals: Terminals,
     pub(crate) redactor: Redactor,
+    /// Where a page about the run is to be written.
+    pub(crate) page: Option<&'v std::path::Path>,
 }
 
-/// The reporter that fits the surroundings.
-pub(crate) fn reporter(wanted: &Wanted<'_>) -> Box<dyn Reporter> {
+/// The reporter that fits the surroundings, and one that writes a page beside it where that is wanted.
+///
+/// # Errors
+/// The page cannot be written where it is to be.
+pub(crate) fn reporter(wanted: &Wanted<'_>) -> std::io::Result<Box<dyn Reporter>> {
+    let inner = inner(wanted);
+    let Some(path) = wanted.page else { return Ok(inner) };
+    let target = Sink::page(path, wanted.redactor.clone())?;
+    Ok(Box::new(page::Paged::new(inner, target, TimeZone::system())))
+}
+
+fn inner(wanted: &Wanted<'_>) -> Box<dyn Reporter> {
     let streams = streams(wanted);
     let least = match wanted.verbosity {
         Verbosity::Quiet => Weight::Attention,

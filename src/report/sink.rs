@@ -86,6 +86,13 @@ impl Sink {
         Some(Self::new(Box::new(file), Columns::Unlimited, redactor))
     }
 
+    /// A file that is made anew.
+    #[expect(clippy::disallowed_types, reason = "the page is the report's own file, opened before the run begins")]
+    pub(crate) fn page(path: &std::path::Path, redactor: Redactor) -> std::io::Result<Self> {
+        let file = std::fs::File::create(path)?;
+        Ok(Self::new(Box::new(file), Columns::Unlimited, redactor))
+    }
+
     pub(crate) fn paper(&self) -> Paper {
         Paper { width: self.columns.size().0, unicode: self.unicode, redactor: self.redactor.clone() }
     }

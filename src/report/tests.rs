@@ -14,6 +14,7 @@ use super::{
     github,
     json::Json,
     layout::{Paper, typeset},
+    page::Paged,
     plain::Plain,
     samples,
     sink::{Columns, Sink},
@@ -224,6 +225,42 @@ fn nothing_from_outside_commands_a_runner() {
         "{log}"
     );
     assert!(summary.lines().all(|line| !line.contains("<script>") || line.starts_with("    ")), "{summary}");
+}
+
+fn page((events, outcome): (Vec<Stamped>, Outcome)) -> String {
+    let (streams, ..) = streams(80);
+    let written = Written::default();
+    let target = Sink::new(Box::new(written.clone()), Columns::Unlimited, redactor());
+    let inner = Plain { streams, zone: TimeZone::UTC, least: Weight::Normal, spoken: false };
+    let mut reporter = Paged::new(Box::new(inner), target, TimeZone::UTC);
+    events.iter().for_each(|event| reporter.on(event));
+    reporter.finish(&outcome);
+    written.text()
+}
+
+#[test]
+fn a_page_holds_the_whole_run() {
+    for (name, run) in [("deploy", samples::deploy_with_pods()), ("failure", samples::failure())] {
+        let page = page(run);
+        let (_, body) = page.split_once("</style>").expect("a style");
+        insta::assert_snapshot!(format!("page-{name}"), body);
+    }
+}
+
+#[test]
+fn nothing_from_outside_is_markup_in_a_page() {
+    let (mut events, mut outcome) = samples::notes();
+    let evil = "<script>alert('hunter2-hunter2')</script>\u{202e}\"&";
+    events.push(samples::log(evil));
+    outcome.problems = vec![
+        crate::model::Problem::new("manifest", Exit::Input, evil)
+            .with(crate::model::Evidence::new(evil, [evil]))
+            .hint(evil),
+    ];
+    outcome.truth = Some(evil.to_owned());
+    let page = page((events, outcome));
+    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
+    assert!(!page.contains("hunter2") && !page.contains('\u{202e}'), "{page}");
 }
 
 fn json((events, outcome): (Vec<Stamped>, Outcome)) -> String {

@@ -188,6 +188,7 @@ impl Rollout {
                 seconds: seconds_between(self.started, now),
             }));
         }
+        effects.extend(std::mem::take(&mut track.steps).into_iter().map(Effect::Say));
         for problem in std::mem::take(&mut track.warnings) {
             if track.warned.insert((problem.code, problem.text.clone())) {
                 effects.push(Effect::Say(RolloutEvent::Warning { problem }));

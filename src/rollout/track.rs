@@ -6,12 +6,14 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    event_time, selections,
+    event_time,
+    pods::Pods,
+    selections,
     view::{View, service_key},
 };
 use crate::{
     kinds::{self, Baseline, Judgement, Observation, read},
-    model::{Problem, Progress, Question, Reply, Rules, Verdict, Watched},
+    model::{Problem, Progress, Question, Reply, RolloutEvent, Rules, Verdict, Watched},
 };
 
 /// Seconds for the first sight of an object after its apply.
@@ -39,6 +41,9 @@ pub(super) struct Track {
     /// Since when a suspicion, a failure or a patience lasts: its code and start.
     pub since: Option<(&'static str, Timestamp)>,
     pub due: Option<Timestamp>,
+    /// What its pods went through, and what of it is not told yet.
+    traced: Pods,
+    pub steps: Vec<RolloutEvent>,
     seen: bool,
     completed: bool,
     baseline: Option<Baseline>,
@@ -75,6 +80,8 @@ impl Track {
             rests_until: now,
             since: None,
             due: None,
+            traced: Pods::default(),
+            steps: Vec::new(),
             seen: false,
             completed: false,
             baseline: None,
@@ -92,6 +99,9 @@ impl Track {
         let children = self.children(around.view, live);
         let events = self.events(around.view, live, &children);
         let baseline = self.baseline.get_or_insert_with(|| baseline(&self.watched, &children));
+        if self.watched.applied.id.kind != "Service" {
+            self.steps.extend(self.traced.news(&self.watched.applied.id, &children, &events, around.now));
+        }
         self.seen |= live.is_some();
         self.dirty = false;
         self.rests_until = later(around.now, if children.len() < FEW { 0.0 } else { children.len() as f64 * REST });

@@ -13,6 +13,7 @@ mod hooks;
 mod interrupted;
 mod load;
 mod lock;
+mod page;
 mod prune;
 mod registry;
 mod release;

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use crate::model::{
     Answer, ApplyEvent, BuildEvent, Change, Commit, Connection, Digest, Event, Evidence, Exit, FieldChange, Image,
     ImagePlatform, LayerState, LockEvent, Note, ObjectChange, ObjectId, ObjectOutcome, Origin, Outcome, Platform,
-    PodsOnImage, Problem, Progress, PushEvent, Reference, RolloutEvent, SourceEvent, Sourced, Stamped, StepState,
-    SwitchEvent, Target, TrafficStatus, Verdict,
+    PodStep, PodsOnImage, Problem, Progress, PushEvent, Reference, RolloutEvent, SourceEvent, Sourced, Stamped,
+    StepState, SwitchEvent, Target, TrafficStatus, Verdict,
 };
 
 pub(super) use answers::{environments, history, plan, problems, status};
@@ -329,6 +329,31 @@ pub(super) fn notes() -> (Vec<Stamped>, Outcome) {
         ),
     ];
     (events, Outcome { seconds: 3.0, ..Outcome::new(Exit::Interrupted) })
+}
+
+/// A pod's step, so many seconds after the start.
+fn pod(seconds: f64, workload: &str, name: &str, step: PodStep, time: i64) -> Stamped {
+    let time = at(0.0) + jiff::SignedDuration::from_secs(time);
+    stamped(seconds, RolloutEvent::Pod { object: object("Deployment", workload), pod: name.into(), step, time })
+}
+
+/// The same deploy with what its pods went through.
+pub(super) fn deploy_with_pods() -> (Vec<Stamped>, Outcome) {
+    let (mut events, outcome) = deploy();
+    events.extend([
+        pod(46.4, "web", "web-5d7c9-old7q", PodStep::Created, -3600),
+        pod(46.4, "web", "web-5d7c9-old7q", PodStep::Ready, -3590),
+        pod(46.4, "web", "web-5d7c9-old7q", PodStep::Leaving, 41),
+        pod(46.4, "web", "web-5d7c9-old7q", PodStep::Gone, 43),
+        pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Created, 6),
+        pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Scheduled, 9),
+        pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Started, 39),
+        pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Ready, 41),
+        pod(46.4, "worker", "worker-77d6-lk2p9", PodStep::Created, 6),
+        pod(46.4, "worker", "worker-77d6-lk2p9", PodStep::Started, 7),
+        pod(46.4, "worker", "worker-77d6-lk2p9", PodStep::Ready, 9),
+    ]);
+    (events, outcome)
 }
 
 /// A line that a hook wrote.

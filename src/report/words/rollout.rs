@@ -20,6 +20,11 @@ pub(super) fn said(event: &RolloutEvent) -> Vec<Said> {
             let text = Line::new().strong(object.to_string()).join(waiting(progress));
             vec![Said::new("waiting", Sign::Pending, text.dim(format!(" ({})", counts::whole(*seconds))))]
         }
+        RolloutEvent::Pod { pod, step, .. } => {
+            let step = serde_json::to_value(step).unwrap_or_default();
+            let text = format!("{pod} {}", step.as_str().unwrap_or_default());
+            vec![Said::new("pod", Sign::None, Line::new().dim(text)).detail()]
+        }
         RolloutEvent::Log { object, lines, .. } => {
             let line = |line: &String| Line::new().dim(format!("{object} | ")).plain(line.as_str());
             lines.iter().map(|text| Said::new("log", Sign::None, line(text))).collect()
@@ -121,7 +126,7 @@ impl Rollout {
                 self.settling = None;
             }
             // what is awaited is on the screen already
-            RolloutEvent::Waiting { .. } => {}
+            RolloutEvent::Waiting { .. } | RolloutEvent::Pod { .. } => {}
             RolloutEvent::Settling { seconds } => self.settling = Some((at, *seconds)),
             RolloutEvent::Log { .. } | RolloutEvent::Warning { .. } | RolloutEvent::Proof { .. } => return false,
         }
