@@ -1,5 +1,7 @@
 //! `shipway deploy`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::arguments::{Allowances, Hooks, Manifests, Pruning};
@@ -14,6 +16,10 @@ pub(super) struct Deploy {
     #[command(flatten)]
     manifests: Manifests,
 
+    /// do what `plan --out` has written, or refuse
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["prune", "prune_all", "yes_prune", "rerun_hooks"])]
+    plan: Option<PathBuf>,
+
     #[command(flatten)]
     pub(super) allowances: Allowances,
 
@@ -26,6 +32,6 @@ pub(super) struct Deploy {
 
 impl Deploy {
     pub(super) async fn run(self, context: &Context) -> Outcome {
-        deploy::run(context, deploy::Options { files: self.manifests.files }).await
+        deploy::run(context, deploy::Options { files: self.manifests.files, plan: self.plan }).await
     }
 }

@@ -1,5 +1,7 @@
 //! `shipway plan`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::arguments::{Hooks, Manifests, Pruning};
@@ -23,10 +25,15 @@ pub(super) struct Plan {
     /// exit 10 if there are changes
     #[arg(long)]
     exit_code: bool,
+
+    /// keep the plan in a file, for `deploy --plan`
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 impl Plan {
     pub(super) async fn run(self, context: &Context) -> Outcome {
-        plan::run(context, plan::Options { files: self.manifests.files, exit_code: self.exit_code }).await
+        let options = plan::Options { files: self.manifests.files, exit_code: self.exit_code, out: self.out };
+        plan::run(context, options).await
     }
 }

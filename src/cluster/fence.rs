@@ -66,6 +66,12 @@ impl Fence {
         }
     }
 
+    /// True where a write may start now.
+    pub(super) fn is_open(&self) -> bool {
+        let standing = self.standing.borrow();
+        !standing.over && standing.confirmed.elapsed() < self.limit
+    }
+
     pub(super) fn confirm(&self, at: Instant) {
         self.standing.send_modify(|standing| standing.confirmed = at);
     }
@@ -143,9 +149,9 @@ mod tests {
     async fn a_write_waits_until_the_lock_is_confirmed_and_fails_once_it_is_lost() {
         let (stop, long_ago) = (Stop::default(), Instant::now() - EXPIRY / 2);
         let fence = Fence::new(long_ago, EXPIRY, &stop);
-        assert!(fence.pass().now_or_never().is_none());
+        assert!(fence.pass().now_or_never().is_none() && !fence.is_open());
         let (passed, ()) = tokio::join!(fence.pass(), async { fence.confirm(Instant::now()) });
-        assert!(passed.is_ok());
+        assert!(passed.is_ok() && fence.is_open());
         fence.confirm(long_ago);
         let (passed, ()) = tokio::join!(fence.pass(), async { fence.lose() });
         assert!(passed.is_err() && fence.is_lost() && stop.is_set());

@@ -121,6 +121,8 @@ enum Attempt {
         sent: bool,
     },
     Failed(ClusterError),
+    /// While it queued, the time was over for which the lock is known to be held.
+    Fenced,
 }
 
 /// What follows from a try that failed.
@@ -227,7 +229,7 @@ impl Cluster {
             },
             Attempt::Silent { error, sent } if call.repeatable || !sent => Next::Again(Failure::Error(error), None),
             Attempt::Silent { error, .. } | Attempt::Failed(error) => Next::Never(Failure::Error(error)),
-            Attempt::Answered(_) => Next::AtOnce,
+            Attempt::Answered(_) | Attempt::Fenced => Next::AtOnce,
         }
     }
 
@@ -241,6 +243,9 @@ impl Cluster {
             Ok(request) => request,
             Err(error) => return Attempt::Failed(error),
         };
+        if self.fence.as_ref().is_some_and(|fence| call.is_a_write() && !fence.is_open()) {
+            return Attempt::Fenced;
+        }
         match tokio::time::timeout(call.time, self.send(request)).await {
             Err(_) => Attempt::Silent {
                 error: self.unreachable(format!("no answer within {} s", call.time.as_secs())),

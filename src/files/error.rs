@@ -2,7 +2,7 @@ use std::io;
 
 use crate::model::{Exit, Explain};
 
-/// Why a file could not be read. Names are as they are shown: relative to the repository.
+/// Why a file could not be read or written. Names are as they are shown: relative to the repository.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
     #[error("{name} is not there")]
@@ -12,6 +12,8 @@ pub(crate) enum FileError {
     ManifestsMissing { name: String },
     #[error("cannot read {name}")]
     Read { name: String, source: io::Error },
+    #[error("cannot write {name}")]
+    Write { name: String, source: io::Error },
     #[error("{name} is larger than {limit} MB")]
     TooLarge { name: String, limit: u64 },
     #[error("{name} is larger than {limit} bytes")]
@@ -28,6 +30,7 @@ impl Explain for FileError {
     fn code(&self) -> &'static str {
         match self {
             Self::ManifestsMissing { .. } | Self::NoManifests { .. } => "no-manifests",
+            Self::Write { .. } => "write",
             _ => "read",
         }
     }

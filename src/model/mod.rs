@@ -9,6 +9,7 @@ mod event;
 mod history;
 mod image;
 mod image_path;
+mod keyed;
 mod lock;
 mod manager;
 mod manifests;
@@ -38,6 +39,7 @@ pub use event::{
 pub use history::{DeployHistory, PastDeploy};
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
 pub use image_path::{ImagePath, ImagePathError};
+pub use keyed::hmac_sha256;
 pub use lock::{Claim, Head};
 pub use manager::{HANDOVER, MANAGER, is_of_a_manifest, is_our_apply, is_ours, is_person, managed_fields};
 pub use manifests::{Allow, Layers};

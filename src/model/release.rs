@@ -71,7 +71,7 @@ pub enum Change {
 }
 
 /// A field's old and new value as short texts, already masked where the kind is confidential.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {
     /// `containers[web].image`, the pod template's prefix left out
     pub path: String,
@@ -81,7 +81,7 @@ pub struct FieldChange {
     pub remark: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectChange {
     pub object: ObjectId,
     pub change: Change,

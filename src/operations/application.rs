@@ -69,6 +69,12 @@ impl Application {
         self.images = record.images.iter().map(settings).collect();
     }
 
+    /// Reads the manifests that the checkout names, or `files` in their place.
+    pub(super) fn read_manifests(&mut self, context: &Context, files: &[PathBuf]) -> Result<(), Failure> {
+        self.manifests = read_manifests(context, &self.checkout, &self.target, files)?;
+        Ok(())
+    }
+
     /// Writes what is decided into the outcome.
     pub(super) fn describe(&self, outcome: &mut Outcome) {
         let target = &self.target;

@@ -11,11 +11,12 @@ use super::{
     delivery::{Delivery, Unproven},
     failure::{Failure, conclude},
     namespace::{self, Ground},
-    observe, order, prepare, record, rollback,
+    observe, order, planned, prepare, record, rollback,
 };
 use crate::{
     cluster::Cluster,
     model::{Change, Image, ObjectId, Outcome, PodsOnImage, Release, Rendered, short_duration},
+    plan::Planned,
 };
 
 /// What `deploy` is asked for beyond the flags that every verb knows.
@@ -23,33 +24,47 @@ use crate::{
 pub(crate) struct Options {
     /// Ready manifests of another renderer; `-` is standard input.
     pub(crate) files: Vec<PathBuf>,
+    /// A plan to be carried out as it is.
+    pub(crate) plan: Option<PathBuf>,
 }
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
-        let mut application = Application::read(context, &options.files)?;
+        let planned = options.plan.as_deref().map(|file| planned::read(context, file)).transpose()?;
+        let mut application = match &planned {
+            Some(planned) => planned::application(context, planned, &options.files)?,
+            None => Application::read(context, &options.files)?,
+        };
         let cluster = application.connect(context).await?;
         application.announce(context, outcome);
         consent::confirm(context, &application)?;
         application.learn_kinds(&cluster).await?;
-        deploy(context, &application, &cluster, outcome).await
+        deploy(context, &application, &cluster, planned, outcome).await
     })
     .await
 }
 
-/// Deploys, and writes into the outcome what is known at each moment.
+/// Deploys, by a plan where there is one, and writes into the outcome what is known at each moment.
 pub(super) async fn deploy(
     context: &Context,
     application: &Application,
     cluster: &Cluster,
+    planned: Option<Planned>,
     outcome: &mut Outcome,
 ) -> Result<(), Failure> {
     let started = Instant::now();
     let registry = application.registry(context);
-    let images = application.resolve_images(context, &registry).await?;
+    let images = match &planned {
+        Some(planned) => planned::images(context, application, (planned, &registry)).await?,
+        None => application.resolve_images(context, &registry).await?,
+    };
     outcome.images = images.iter().map(PodsOnImage::none).collect();
     // what cannot be had is told before anything is made
-    let mut ground = namespace::look(application, cluster, &images).await?;
+    let rendered = || match &planned {
+        Some(planned) => Ok(planned::namespace(planned)),
+        None => Ok(prepare::release(application, &images, None, None)?.release.objects),
+    };
+    let mut ground = namespace::look(application, cluster, rendered).await?;
     let rules = application.checkout.settings.deploy.rules();
     let patience = Duration::from_secs_f64(rules.timeout);
     let made = ground.make(context, cluster, patience).await?;
@@ -58,7 +73,7 @@ pub(super) async fn deploy(
     let deadline = started + Duration::from_secs_f64(rules.max_time);
     let cluster = lease.guard(&cluster.with_patience(patience, &context.stop).until(deadline));
     let delivery = Delivery { context, application, cluster: &cluster, registry: &registry };
-    let deploy = Deploy { delivery, ground, made, started };
+    let deploy = Deploy { delivery, planned, ground, made, started };
     let ended = deploy.under_lock(images, outcome).await;
     order::ended(application, record::let_go(lease, ended).await)
 }
@@ -66,6 +81,7 @@ pub(super) async fn deploy(
 /// A deploy that holds the lock.
 struct Deploy<'d> {
     delivery: Delivery<'d>,
+    planned: Option<Planned>,
     ground: Ground,
     /// The Namespace, where this deploy made it before anything else.
     made: Option<ObjectId>,
@@ -75,7 +91,10 @@ struct Deploy<'d> {
 impl Deploy<'_> {
     async fn under_lock(&self, images: Vec<Image>, outcome: &mut Outcome) -> Result<(), Failure> {
         let Delivery { context, application, cluster, .. } = self.delivery;
-        let mut prepared = prepare::prepare(context, application, cluster, images).await?;
+        let mut prepared = match &self.planned {
+            Some(planned) => planned::prepare(context, application, cluster, planned).await?,
+            None => prepare::prepare(context, application, cluster, images).await?,
+        };
         for change in prepared.changes.iter_mut().filter(|change| self.made.as_ref() == Some(&change.object)) {
             change.change = Change::Created;
         }

@@ -25,6 +25,7 @@ mod observe;
 mod order;
 mod places;
 pub(crate) mod plan;
+mod planned;
 mod prepare;
 mod prune;
 pub(crate) mod push;

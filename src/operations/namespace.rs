@@ -10,14 +10,13 @@ use super::{
     Context,
     application::Application,
     failure::{self, Failure, interrupted},
-    prepare,
 };
 use crate::{
     cluster::{self, Cluster, History},
     config::CopySecrets,
     model::{
-        Change, Exit, FieldPath, Image, LiveNamespace, NamespaceMarks, Note, ObjectChange, ObjectId, ObjectOutcome,
-        Problem, Rendered, short_duration,
+        Change, Exit, FieldPath, LiveNamespace, NamespaceMarks, Note, ObjectChange, ObjectId, ObjectOutcome, Problem,
+        Rendered, short_duration,
     },
     plan,
 };
@@ -44,12 +43,17 @@ struct Copy {
     change: ObjectChange,
 }
 
-/// Looks, checks, and writes nothing.
+/// Looks, checks, and writes nothing. `rendered` makes the objects of the release, where one of them is to make the
+/// namespace.
 ///
 /// # Errors
 /// The namespace is not there and nothing makes it, or it is another branch's; a Secret that is to be copied is not
 /// there or may not be read.
-pub(super) async fn look(application: &Application, cluster: &Cluster, images: &[Image]) -> Result<Ground, Failure> {
+pub(super) async fn look(
+    application: &Application,
+    cluster: &Cluster,
+    rendered: impl FnOnce() -> Result<Vec<Rendered>, Failure>,
+) -> Result<Ground, Failure> {
     let (settings, target) = (&application.checkout.settings, &application.target);
     let name = target.namespace.value.clone();
     let marks = plan::marks(settings, target, jiff::Timestamp::now());
@@ -61,7 +65,7 @@ pub(super) async fn look(application: &Application, cluster: &Cluster, images: &
     let maker = match &live {
         Some(live) if !(live.leaving && preview.create_namespace) => Maker::Nobody,
         _ if preview.create_namespace => Maker::Shipway,
-        _ => Maker::Manifest(Box::new(manifest(application, images)?)),
+        _ => Maker::Manifest(Box::new(manifest(application, rendered()?)?)),
     };
     let copies = match &preview.copy_secrets {
         Some(wanted) => copies(application, cluster, wanted, matches!(maker, Maker::Nobody)).await?,
@@ -74,11 +78,10 @@ pub(super) async fn look(application: &Application, cluster: &Cluster, images: &
 ///
 /// # Errors
 /// No manifest makes it.
-fn manifest(application: &Application, images: &[Image]) -> Result<Rendered, Failure> {
+fn manifest(application: &Application, rendered: Vec<Rendered>) -> Result<Rendered, Failure> {
     let name = &application.target.namespace.value;
     let id = id_of(name);
-    let rendered = prepare::release(application, images, None, None)?.release;
-    let found = rendered.objects.into_iter().find(|object| object.id == id);
+    let found = rendered.into_iter().find(|object| object.id == id);
     found.ok_or_else(|| {
         Problem::new("namespace-missing", Exit::Cluster, format!("namespace {name} is not there"))
             .about(id)

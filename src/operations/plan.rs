@@ -6,7 +6,7 @@ use super::{
     Context,
     application::Application,
     failure::{Failure, conclude},
-    namespace, prepare,
+    namespace, planned, prepare,
 };
 use crate::model::{Answer, Exit, Hook, HookPhase, Outcome, Plan, Stage};
 
@@ -15,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) files: Vec<PathBuf>,
     /// Exit 10 where there are changes.
     pub(crate) exit_code: bool,
+    /// Where the plan is kept, to be carried out later.
+    pub(crate) out: Option<PathBuf>,
 }
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
@@ -37,11 +39,16 @@ async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Re
     let cluster = application.connect_quietly(context).await?;
     application.learn_kinds(&cluster).await?;
     let images = application.find_images(&registry).await?;
-    let ground = namespace::look(&application, &cluster, &images).await?;
+    let rendered = || Ok(prepare::release(&application, &images, None, None)?.release.objects);
+    let ground = namespace::look(&application, &cluster, rendered).await?;
     let target = &application.target;
     let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
     let prepared = prepare::prepare(context, &application, &cluster, images).await?;
     ground.refuse_others(&prepared.history)?;
+    if let Some(file) = &options.out {
+        planned::write(context, &application, &cluster, &prepared, file)?;
+        outcome.truth = Some(format!("`shipway deploy --plan {}` does this, or refuses", file.display()));
+    }
     Ok(Plan {
         target: target.clone(),
         connection: cluster.connection().clone(),

@@ -33,6 +33,8 @@ pub(super) struct Prepared {
     pub(super) gone: Vec<Live>,
     /// The revision that is gone back to.
     pub(super) source: Option<u64>,
+    /// The colour that serves.
+    pub(super) live_color: Option<String>,
 }
 
 impl Prepared {
@@ -43,6 +45,12 @@ impl Prepared {
                 Step { object, live, change, owned: *owned, replicas }
             },
         )
+    }
+
+    /// The objects as they are sent.
+    pub(super) fn sent(&self) -> impl Iterator<Item = &Rendered> {
+        let objects = self.release.objects.iter();
+        objects.map(|object| self.replicas.get(&object.id).map_or(object, |replicas| &replicas.sent))
     }
 
     /// What is true while a rollout is under way, and stays true if the run is stopped in it.
@@ -129,7 +137,8 @@ pub(super) async fn survey(
     let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
     let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
     changes.extend(gone.iter().map(prune::change));
-    Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone, source })
+    let live_color = traffic.and_then(|traffic| traffic.color);
+    Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone, source, live_color })
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {

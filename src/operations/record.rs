@@ -40,7 +40,10 @@ pub(super) async fn let_go(lease: Lease, ended: Result<(), Failure>) -> Result<(
     lease.release().await;
     match (ended, newer) {
         (Err(failure), _) if is_lost => Err(lost(failure)),
-        (Err(_), Some(newer)) => Err(ClusterError::Superseded { newer: Box::new(newer) }.into()),
+        // what had failed before stays a failure
+        (Err(Failure(problems)), Some(newer)) if problems.iter().all(|problem| problem.exit == Exit::Interrupted) => {
+            Err(ClusterError::Superseded { newer: Box::new(newer) }.into())
+        }
         (ended, _) => ended,
     }
 }

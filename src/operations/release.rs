@@ -34,7 +34,7 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         if context.stop.is_set() {
             return Err(interrupted("after the push; the cluster is as it was").into());
         }
-        deploy::deploy(context, &application, &cluster, outcome).await?;
+        deploy::deploy(context, &application, &cluster, None, outcome).await?;
         if options.switch {
             switch::switch(context, &application, &cluster, &switch::Options::default(), outcome).await?;
         }

@@ -29,6 +29,17 @@ pub(super) fn set_by(entry: &Value, now: jiff::Timestamp) -> String {
     }
 }
 
+/// `kubectl-edit, 2 min ago`: who wrote the object last, but for its status.
+pub(super) fn last_writer(live: &Value, now: jiff::Timestamp) -> Option<String> {
+    let entries = live.pointer("/metadata/managedFields")?.as_array()?;
+    let written = entries.iter().filter(|entry| entry.get("subresource").is_none()).filter_map(|entry| {
+        let at: jiff::Timestamp = entry.get("time")?.as_str()?.parse().ok()?;
+        Some((at, entry.get("manager")?.as_str()?))
+    });
+    let (at, manager) = written.max()?;
+    Some(format!("{manager}, {}", short_age(now.duration_since(at).as_secs())))
+}
+
 /// True where the set of fields holds the path, or an atomic field above it.
 fn owns(fields: &Value, path: &[Step]) -> bool {
     let Some((step, rest)) = path.split_first() else {

@@ -14,6 +14,7 @@ mod interrupted;
 mod load;
 mod lock;
 mod page;
+mod plan;
 mod prune;
 mod registry;
 mod release;
