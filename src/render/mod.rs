@@ -8,6 +8,8 @@ mod hooks;
 mod images;
 mod jobs;
 mod merge;
+#[cfg(test)]
+mod random;
 mod read;
 mod recorded;
 mod release;

@@ -16,6 +16,7 @@ mod lock;
 mod page;
 mod plan;
 mod prune;
+mod reading;
 mod registry;
 mod release;
 mod replicas;
