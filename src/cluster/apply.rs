@@ -230,11 +230,9 @@ impl Cluster {
         }
         if fields.is_empty() {
             // the text may repeat a value, so it is not told
-            fields.push(FieldFinding {
-                path: FieldPath::default(),
-                text: "it does not fit its kind's schema".to_owned(),
-            });
+            fields.push(FieldFinding::new(FieldPath::default(), "it does not fit its kind's schema"));
         }
+        self.suggest(&object.resource, &mut fields).await;
         fields
     }
 

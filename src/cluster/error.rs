@@ -11,6 +11,14 @@ pub(crate) struct FieldFinding {
     pub path: FieldPath,
     /// `unknown field`, `field is immutable`: without the path.
     pub text: String,
+    /// Of an unknown field the known one that it is most likely a slip of.
+    pub nearest: Option<String>,
+}
+
+impl FieldFinding {
+    pub(super) fn new(path: FieldPath, text: impl Into<String>) -> Self {
+        Self { path, text: text.into(), nearest: None }
+    }
 }
 
 /// A field that another manager owns (`metadata.managedFields`).

@@ -12,6 +12,7 @@ mod credential;
 mod discovery;
 mod error;
 mod fence;
+mod fields;
 mod inventory;
 mod kubeconfig;
 mod lease;

@@ -96,7 +96,7 @@ fn fields_of(status: &Status, confidential: bool) -> Vec<FieldFinding> {
     let causes = status.details.iter().flat_map(|details| &details.causes);
     causes
         .filter(|cause| cause.reason.starts_with("FieldValue") && !cause.field.is_empty())
-        .map(|cause| FieldFinding { path: FieldPath::parse(&cause.field), text: rule(&cause.message, confidential) })
+        .map(|cause| FieldFinding::new(FieldPath::parse(&cause.field), rule(&cause.message, confidential)))
         .collect()
 }
 

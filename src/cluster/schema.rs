@@ -16,6 +16,8 @@ pub(super) fn blames_manifest(code: u16, message: &str) -> bool {
     (code == 500 && of_apply) || (code == 400 && message.contains(CANNOT))
 }
 
+pub(super) const UNKNOWN: &str = "unknown field";
+
 const CANNOT: &str = " cannot be handled as a ";
 
 /// The findings in the apply's own message, located in the body that was sent.
@@ -28,12 +30,12 @@ pub(super) fn from_apply(message: &str, body: &Value) -> Vec<FieldFinding> {
         .filter_map(|line| {
             let (path, text) = split_path(line)?;
             let text = match text {
-                "field not declared in schema" => "unknown field".to_owned(),
+                "field not declared in schema" => UNKNOWN.to_owned(),
                 text if text.starts_with("duplicate entries for key") => doubled(text),
                 // what follows repeats the value
                 text => expected(text.split(", got ").next().unwrap_or_default()),
             };
-            Some(FieldFinding { path: located(path, body), text })
+            Some(FieldFinding::new(located(path, body), text))
         })
         .collect()
 }
@@ -42,16 +44,16 @@ pub(super) fn from_apply(message: &str, body: &Value) -> Vec<FieldFinding> {
 pub(super) fn from_decoder(message: &str) -> Vec<FieldFinding> {
     let quoted = |part: &str, word: &str| {
         let name = part.trim().strip_prefix(word)?.strip_prefix(" \"")?.strip_suffix('"')?;
-        Some(FieldFinding { path: FieldPath::parse(name), text: word.to_owned() })
+        Some(FieldFinding::new(FieldPath::parse(name), word))
     };
     let strict = message.split_once("strict decoding error: ").map(|(_, rest)| rest);
     let unknown = strict.into_iter().flat_map(|rest| rest.split(", "));
-    let unknown = unknown.filter_map(|part| quoted(part, "unknown field").or_else(|| quoted(part, "duplicate field")));
+    let unknown = unknown.filter_map(|part| quoted(part, UNKNOWN).or_else(|| quoted(part, "duplicate field")));
     // `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`
     let typed = message.split_once("into Go struct field ").and_then(|(_, rest)| {
         let (field, kind) = rest.split_once(" of type ")?;
         let path = field.split_once('.').map_or(field, |(_, path)| path);
-        Some(FieldFinding { path: FieldPath::parse(path), text: format!("expected {} in", words_of(kind)) })
+        Some(FieldFinding::new(FieldPath::parse(path), format!("expected {} in", words_of(kind))))
     });
     unknown.chain(typed).collect()
 }
@@ -64,9 +66,9 @@ pub(super) fn not_base64(body: &Value) -> Vec<FieldFinding> {
         value.as_str().is_some_and(|text| base64::engine::general_purpose::STANDARD.decode(text).is_err())
     });
     broken
-        .map(|(key, _)| FieldFinding {
-            path: FieldPath::default().key("data").key(key),
-            text: "no base64 (plain text goes into stringData) in".to_owned(),
+        .map(|(key, _)| {
+            let path = FieldPath::default().key("data").key(key);
+            FieldFinding::new(path, "no base64 (plain text goes into stringData) in")
         })
         .collect()
 }

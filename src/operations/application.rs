@@ -207,7 +207,7 @@ fn read_manifests(
     let environment = &target.environment.value;
     let layers = if files.is_empty() {
         let paths: Vec<PathBuf> = checkout.settings.manifests.value.iter().map(PathBuf::from).collect();
-        files::manifests(&checkout.facts.root, &paths, environment)?
+        files::manifests(&checkout.folder, &paths, environment)?
     } else {
         files::manifests(&context.directory, files, environment)?
     };

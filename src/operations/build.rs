@@ -54,7 +54,7 @@ async fn build_one(
     registry: &Registry,
     image: &ImageSettings,
 ) -> Result<Reference, Failure> {
-    let secrets = secret::of_build(context, &application.checkout.facts.root, image)?;
+    let secrets = secret::of_build(context, &application.checkout.folder, image)?;
     let request = BuildRequest { secrets, ..request(application, image) };
     let logins = registry.logins()?;
     let built = engine.build(&request, &logins, context.listener.as_ref(), &context.stop).await;
@@ -73,7 +73,7 @@ fn shown_from(root: &Path, mut problem: Problem) -> Problem {
 }
 
 fn request(application: &Application, image: &ImageSettings) -> BuildRequest {
-    let root = &application.checkout.facts.root;
+    let root = &application.checkout.folder;
     let reference = application.reference(image);
     BuildRequest {
         context: root.join(&image.context),

@@ -1,10 +1,29 @@
-//! From a field the server complains about to the line of the file it stands in.
+//! From a field the server complains about, or an image that nothing uses, to the line of the file it stands in.
 
+use super::failure::Failure;
 use crate::{
     cluster::ClusterError,
-    model::{FieldPath, Problem, Rendered},
-    render::Manifests,
+    config::ImageSettings,
+    model::{FieldPath, Origin, Problem, Rendered},
+    render::{Manifests, RenderError},
 };
+
+/// Faults of the manifests; what the configuration is to blame for gets its place there.
+pub(super) fn of_rendering(errors: Vec<RenderError>, images: &[ImageSettings]) -> Failure {
+    let named = |error: &RenderError| {
+        let RenderError::UnusedImage { repository, .. } = error else { return None };
+        let image = images.iter().find(|image| image.repository.value == *repository)?;
+        match &image.repository.origin {
+            Origin::File(place) => Some(place.clone()),
+            _ => None,
+        }
+    };
+    let placed = |error: RenderError| match named(&error) {
+        Some(place) => Problem::from(error).at(place),
+        None => Problem::from(error),
+    };
+    Failure(errors.into_iter().map(placed).collect())
+}
 
 /// One problem a field, each with its place where the manifests have one.
 pub(super) fn locate(manifests: &Manifests, object: &Rendered, error: ClusterError) -> Vec<Problem> {
@@ -21,7 +40,11 @@ pub(super) fn locate(manifests: &Manifests, object: &Rendered, error: ClusterErr
         .into_iter()
         .map(|finding| {
             let text = format!("{} `{}`", finding.text, finding.path);
-            placed(Problem { text, ..problem.clone() }, &finding.path)
+            let problem = placed(Problem { text, ..problem.clone() }, &finding.path);
+            match finding.nearest {
+                Some(nearest) => problem.hint(format!("did you mean `{nearest}`?")),
+                None => problem,
+            }
         })
         .collect()
 }

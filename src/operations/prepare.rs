@@ -182,7 +182,8 @@ pub(super) fn release(
         runs: &history.map(|history| earlier_runs(history, settings.rerun_hooks)).unwrap_or_default(),
         is_first: history.is_none_or(|history| history.last_succeeded().is_none()),
     };
-    Ok(render::release(&application.target, &application.manifests, &rendering)?)
+    let released = render::release(&application.target, &application.manifests, &rendering);
+    released.map_err(|errors| places::of_rendering(errors, &application.images))
 }
 
 /// True where this very commit, with the same images, is what a colour was last proven to run: a CI job that is repeated

@@ -6,6 +6,7 @@ use super::{
     Context,
     application::Application,
     failure::{Failure, conclude},
+    places,
 };
 use crate::{
     kinds,
@@ -46,7 +47,8 @@ async fn rendered(context: &Context, application: &Application, secrets: bool) -
         runs: &[],
         is_first: false,
     };
-    let prepared = render::release(&application.target, &application.manifests, &rendering)?;
+    let prepared = render::release(&application.target, &application.manifests, &rendering)
+        .map_err(|errors| places::of_rendering(errors, &application.images))?;
     let is_confidential = |id: &ObjectId| kinds::find(&id.group, &id.kind).is_some_and(|kind| kind.confidential);
     if !secrets && prepared.release.objects.iter().any(|object| is_confidential(&object.id)) {
         let text = "the values of Secrets are left out, so no server takes them; `shipway render --reveal` prints them";

@@ -9,6 +9,8 @@ use crate::{
 pub(crate) enum RenderError {
     #[error(transparent)]
     Yaml(#[from] YamlError),
+    #[error("no object in {}", names.join(", "))]
+    Nothing { names: Vec<String> },
     #[error("a manifest is a mapping with apiVersion, kind and metadata, not {found}")]
     NotAnObject { found: &'static str, place: Option<Box<Place>> },
     #[error("the manifest has no `{field}`")]
@@ -79,6 +81,7 @@ impl Explain for RenderError {
     fn code(&self) -> &'static str {
         match self {
             Self::Yaml(error) => error.code(),
+            Self::Nothing { .. } => "no-manifests",
             Self::Removed { .. } => "api-version",
             Self::Twice { .. } => "object-twice",
             Self::NoAppImage { .. } | Self::SeveralAppImages { .. } => "app-image",
@@ -98,6 +101,9 @@ impl Explain for RenderError {
     fn hints(&self) -> Vec<String> {
         let hint = match self {
             Self::Yaml(error) => return error.hints(),
+            Self::Nothing { names } if names.iter().any(|name| name == "-") => {
+                "what writes into the pipe wrote nothing: `set -o pipefail` makes its failure count".into()
+            }
             Self::UnknownValue { nearest: Some(nearest), .. } => format!("did you mean `${{shipway.{nearest}}}`?"),
             Self::UnknownValue { known, .. } => format!("known here: {known}"),
             Self::NoValue { .. } => "give it by a flag: `--branch`, say".into(),
@@ -188,7 +194,8 @@ impl Explain for RenderError {
             | Self::Hook { place, .. }
             | Self::NoColorInSelector { place, .. }
             | Self::ColorPlaceholder { place, .. } => place.as_deref().cloned(),
-            Self::NoAppImage { .. }
+            Self::Nothing { .. }
+            | Self::NoAppImage { .. }
             | Self::SeveralAppImages { .. }
             | Self::UnusedImage { .. }
             | Self::NoColor { .. } => None,

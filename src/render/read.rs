@@ -121,6 +121,10 @@ pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
     // null takes away in an overlay
     let overlay = reader.layer(&layers.overlay, Entry::new);
     reader.found.entries = reader.laid_over(base, overlay);
+    if reader.errors.is_empty() && reader.found.entries.is_empty() {
+        let names = reader.found.texts.iter().map(|text| text.name.to_string()).collect();
+        reader.errors.push(RenderError::Nothing { names });
+    }
     if reader.errors.is_empty() { Ok(reader.found) } else { Err(reader.errors) }
 }
 

@@ -120,3 +120,24 @@ fn images_of_other_kinds_are_found_where_the_configuration_says() {
     assert_eq!(rendered.stdout.matches(pushed.stdout.trim()).count(), 2, "{}", rendered.transcript());
     assert!(rendered.stdout.contains("python:3"));
 }
+
+/// Far more than any command line or message takes: three objects of 700 kB.
+#[test]
+fn two_megabytes_of_manifests_are_deployed() {
+    let project = Project::pushed("large");
+    for number in 0..3 {
+        let lines: String =
+            (0..7_000).map(|line| format!("    line {line} of {number}: {}\n", "x".repeat(80))).collect();
+        let text =
+            format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: large-{number}\ndata:\n  text: |\n{lines}");
+        project.write(&format!("kubernetes/large-{number}.yaml"), &text);
+    }
+    project.run(&["deploy"]).expect(0);
+    let again = project.run(&["deploy", "--output", "json"]).expect(0);
+    let outcome = again.outcome();
+    let objects = outcome["objects"].as_array().expect("objects");
+    let large = objects.iter().filter(|object| object["kind"] == "ConfigMap");
+    assert_eq!(large.filter(|object| object["change"] == "unchanged").count(), 3, "{}", again.transcript());
+    let map = project.bench.get(&project.namespace("qa"), &["configmap", "large-2"]);
+    assert_eq!(map["data"]["text"].as_str().map(|text| text.lines().count()), Some(7_000));
+}

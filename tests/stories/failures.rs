@@ -67,7 +67,10 @@ fn a_typing_error_in_a_field_is_told_with_its_place() {
     let wrong = manifests::deployment("web", &project.image()).replace("  replicas: 2", "  replica: 2");
     project.write("kubernetes/web.yaml", &wrong);
     let run = project.run(&["deploy"]).expect(2);
-    run.says("kubernetes/web.yaml:8").says("replica");
+    run.says("kubernetes/web.yaml:8").says("unknown field `spec.replica`").says("did you mean `replicas`?");
+    let wrong = wrong.replace("  replica: 2", "  replicas: 2").replace("containerPort:", "containerport:");
+    project.write("kubernetes/web.yaml", &wrong);
+    project.run(&["deploy"]).expect(2).says("did you mean `containerPort`?");
 }
 
 #[test]

@@ -10,4 +10,4 @@ pub mod small;
 
 pub use bench::{Bench, image_labels};
 pub use project::{Project, git, manifests};
-pub use run::{Run, Running, shipway};
+pub use run::{Run, Running, shipway, shipway_with_input};

@@ -155,3 +155,8 @@ pub fn shipway(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) ->
     let variables: Vec<_> = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     start(folder, &variables, arguments, "").wait()
 }
+
+/// The same with something on standard input, and no variables.
+pub fn shipway_with_input(folder: &Path, arguments: &[&str], input: &str) -> Run {
+    start(folder, &[], arguments, input).wait()
+}
