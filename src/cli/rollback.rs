@@ -2,8 +2,8 @@
 
 use clap::Args;
 
+use super::arguments::Pruning;
 use crate::{
-    config::Flags,
     model::Outcome,
     operations::{Context, rollback},
 };
@@ -19,16 +19,11 @@ pub(super) struct Rollback {
     #[arg(long)]
     hooks: bool,
 
-    /// delete more than a few objects, and workloads of a guarded environment
-    #[arg(long)]
-    yes_prune: bool,
+    #[command(flatten)]
+    pub(super) pruning: Pruning,
 }
 
 impl Rollback {
-    pub(super) fn lay_over(&self, flags: &mut Flags) {
-        flags.yes_prune = self.yes_prune;
-    }
-
     pub(super) async fn run(self, context: &Context) -> Outcome {
         rollback::run(context, rollback::Options { revision: self.revision, hooks: self.hooks }).await
     }

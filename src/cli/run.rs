@@ -155,7 +155,7 @@ fn flags(global: &Global, command: &Command) -> Flags {
             release.pruning.lay_over(&mut flags);
             release.hooks.lay_over(&mut flags);
         }
-        Command::Rollback(rollback) => rollback.lay_over(&mut flags),
+        Command::Rollback(rollback) => rollback.pruning.lay_over(&mut flags),
         Command::Destroy(destroy) => destroy.lay_over(&mut flags),
         Command::Plan(plan) => {
             plan.pruning.lay_over(&mut flags);

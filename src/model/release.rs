@@ -167,6 +167,9 @@ pub struct Record {
     /// The uid of the namespace, where shipway made it.
     #[serde(default)]
     pub made_namespace: Option<String>,
+    /// True where its manifests came from another renderer: it may be a part of the app only.
+    #[serde(default)]
+    pub given: bool,
     /// The revision that a rollback went back to.
     #[serde(default)]
     pub source: Option<u64>,
@@ -229,6 +232,7 @@ impl Record {
             applied: Vec::new(),
             jobs: Vec::new(),
             made_namespace: None,
+            given: false,
             source: None,
             objects: None,
         }

@@ -67,6 +67,7 @@ impl Application {
         let settings =
             |image: &Image| ImageSettings::conventional(Sourced::new(image.reference.repository.clone(), rule()));
         self.images = record.images.iter().map(settings).collect();
+        self.given = record.given;
     }
 
     /// Reads the manifests that the checkout names, or `files` in their place.

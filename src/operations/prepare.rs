@@ -31,6 +31,8 @@ pub(super) struct Prepared {
     pub(super) order: Option<String>,
     /// What is deleted once all is healthy.
     pub(super) gone: Vec<Live>,
+    /// True where the manifests came from another renderer.
+    pub(super) given: bool,
     /// The revision that is gone back to.
     pub(super) source: Option<u64>,
     /// The colour that serves.
@@ -137,8 +139,8 @@ pub(super) async fn survey(
     let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
     let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
     changes.extend(gone.iter().map(prune::change));
-    let live_color = traffic.and_then(|traffic| traffic.color);
-    Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone, source, live_color })
+    let (given, live_color) = (application.given, traffic.and_then(|traffic| traffic.color));
+    Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone, given, source, live_color })
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {

@@ -74,7 +74,7 @@ pub(super) fn holder(target: &Target) -> String {
 pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<(Record, Packed), Failure> {
     let target = &prepared.release.target;
     let objects = Packed::new(&prepared.release.objects, prepared.history.next, &prepared.history.records)?;
-    let record = Record {
+    let mut record = Record {
         revision: prepared.history.next,
         app: target.app.clone(),
         environment: target.environment.value.clone(),
@@ -89,11 +89,18 @@ pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<(Rec
         applied: Vec::new(),
         jobs: prepared.jobs.clone(),
         made_namespace: made_namespace(cluster, prepared).await?,
+        given: prepared.given,
         source: prepared.source,
         objects: Some(objects.kept.clone()),
     };
     cluster.save_record(&target.namespace.value, &record, &objects).await?;
-    cluster.save_objects(&target.namespace.value, &record, &objects).await?;
+    if let Err(error) = cluster.save_objects(&target.namespace.value, &record, &objects).await {
+        // nothing was applied: the record must not look like that of a run that was killed
+        record.state = RecordState::Failed;
+        record.objects = None;
+        let told = cluster.save_record(&target.namespace.value, &record, &objects).await;
+        return Err(told.err().unwrap_or(error).into());
+    }
     Ok((record, objects))
 }
 

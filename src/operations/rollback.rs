@@ -94,11 +94,15 @@ pub(super) async fn put_back(
     outcome: &mut Outcome,
 ) -> Failure {
     let Delivery { context, application, cluster, .. } = delivery;
-    let asked = application.checkout.settings.on_failure(&application.target.environment.value).value;
-    let Some(good) = prepared.history.last_succeeded().filter(|good| plan::has_more(failed, good)) else {
+    let environment = &application.target.environment.value;
+    let good = plan::to_put_back(&prepared.history.records, failed);
+    let Some(good) = good.filter(|_| failed.state == RecordState::Failed && !context.stop.is_set()) else {
         return failure;
     };
-    if asked != OnFailure::Rollback || failed.state != RecordState::Failed || context.stop.is_set() {
+    if application.checkout.settings.on_failure(environment).value == OnFailure::Hold {
+        if let Some(first) = failure.0.first_mut() {
+            first.hints.push(format!("`shipway rollback --env {environment}` brings {} back", good.tag));
+        }
         return failure;
     }
     context.tell(Note::attention("rollback", format!("the deploy has failed: goes back to {}", named(good))));

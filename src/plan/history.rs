@@ -53,7 +53,7 @@ pub(crate) fn may_go_back(
 }
 
 /// True where a release left something in the cluster that another one does not have.
-pub(crate) fn has_more(failed: &Record, good: &Record) -> bool {
+fn has_more(failed: &Record, good: &Record) -> bool {
     let lasting = failed.applied.iter().filter(|applied| applied.id.kind != "Job");
     let is_of = |record: &Record, id: &ObjectId, hash: &str| {
         record.applied.iter().any(|applied| applied.id == *id && applied.hash == hash)
@@ -61,15 +61,31 @@ pub(crate) fn has_more(failed: &Record, good: &Record) -> bool {
     { lasting }.any(|applied| !is_of(good, &applied.id, &applied.hash))
 }
 
-/// What stands before the current release: after a failure the newest that succeeded, else the newest earlier
-/// success with other objects. `records` are the oldest first.
+/// What stands before the current release: after a failure the newest that succeeded, else the newest earlier success
+/// with other objects. `records` are the oldest first.
 fn before<'r>(records: &[&'r Record]) -> Option<&'r Record> {
     let (newest, earlier) = records.split_last()?;
-    let mut successes = earlier.iter().rev().filter(|record| record.state == RecordState::Succeeded);
+    let mut good = good_before(earlier.iter().rev().copied(), newest);
     match newest.state {
-        RecordState::Succeeded => successes.find(|record| differs(record, newest)).copied(),
-        RecordState::Failed | RecordState::Running | RecordState::Superseded => successes.next().copied(),
+        RecordState::Succeeded => good.find(|record| differs(record, newest)),
+        RecordState::Failed | RecordState::Running | RecordState::Superseded => good.next(),
     }
+}
+
+/// The releases that succeeded, of the sort of `newest`: what another renderer handed over may be a part of the app, and
+/// would not bring the rest of it back.
+fn good_before<'r>(
+    newest_first: impl Iterator<Item = &'r Record>,
+    newest: &Record,
+) -> impl Iterator<Item = &'r Record> {
+    let given = newest.given;
+    newest_first.filter(move |record| record.state == RecordState::Succeeded && record.given == given)
+}
+
+/// The last release that succeeded before one that failed, where that left something in the cluster that the good one
+/// does not have. `records` are the oldest first.
+pub(crate) fn to_put_back<'r>(records: &'r [Record], failed: &Record) -> Option<&'r Record> {
+    good_before(records.iter().rev(), failed).next().filter(|good| has_more(failed, good))
 }
 
 /// True where two releases do not have the same objects. Jobs do not count: each release has its own.
@@ -148,6 +164,20 @@ mod tests {
             let found = before(&records.iter().collect::<Vec<_>>()).map(|record| record.revision);
             assert_eq!(found, expected, "{rows:?}");
         }
+    }
+
+    #[test]
+    fn what_another_renderer_handed_over_is_of_another_sort() {
+        let mut records = records(&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "c"), (Failed, "d")]);
+        records[1].given = true;
+        records[2].given = true;
+        let before = |records: &[Record]| choose(records, None).map(|record| record.revision);
+        assert_eq!(before(&records), Ok(1));
+        assert_eq!(before(&records[..3]), Ok(2));
+        assert_eq!(before(&records[..2]), Err(PlanError::NoWayBack));
+        assert_eq!(to_put_back(&records[..3], &records[3]).map(|record| record.revision), Some(1));
+        records[3].given = true;
+        assert_eq!(to_put_back(&records[..3], &records[3]).map(|record| record.revision), Some(3));
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What was deployed is remembered, with its objects, and can be gone back to.
 
+use std::io::{Read as _, Write as _};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde_json::Value;
 
 use super::blue_green;
@@ -240,6 +244,52 @@ fn volumes_that_are_gone_stay_gone_and_hooks_run_if_asked() {
     assert!(!is_there(&project, &["pvc", "data"]) && !is_there(&project, &["job", "migrate-4"]));
     project.run(&["rollback", "1", "--hooks"]).expect(0).says("job/migrate-5");
     assert!(is_there(&project, &["job", "migrate-5"]));
+}
+
+/// Writes another digest into a record, as if the registry had lost the image that it names.
+fn lose_image(project: &Project, namespace: &str, revision: u64) {
+    let name = format!("shipway.{}.production.v{revision}", project.app);
+    let secret = project.bench.get(namespace, &["secret", &name]);
+    let packed = STANDARD.decode(secret["data"]["record"].as_str().expect("a record")).expect("base64");
+    let mut text = String::new();
+    GzDecoder::new(packed.as_slice()).read_to_string(&mut text).expect("a packed record");
+    let digest = text.split("sha256:").nth(1).expect("a digest").get(..64).expect("64 digits").to_owned();
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text.replace(&digest, &"0".repeat(64)).as_bytes()).expect("memory");
+    let packed = STANDARD.encode(encoder.finish().expect("memory"));
+    let patch = format!(r#"{{"data":{{"record":"{packed}"}}}}"#);
+    project.bench.kubectl(&["-n", namespace, "patch", "secret", &name, "--type=merge", "-p", &patch]);
+}
+
+#[test]
+fn an_image_that_is_gone_and_a_missing_consent_are_told_before_anything_is_written() {
+    let project = Project::pushed("asked");
+    let namespace = project.namespace("production");
+    for text in ["a", "b"] {
+        project.write("kubernetes/flags.yaml", &map("flags", text));
+        project.run(&["deploy", "--env", "production", "--yes"]).expect(0);
+    }
+    let live = || project.bench.get(&namespace, &["configmap", "flags"])["data"]["text"].clone();
+    project.run(&["rollback", "--env", "production"]).expect(2).says("error[confirmation]");
+    lose_image(&project, &namespace, 1);
+    project.run(&["rollback", "--env", "production", "--yes"]).expect(4).says("error[image-not-found]");
+    assert_eq!(live(), "b");
+}
+
+#[test]
+fn a_part_that_was_deployed_by_itself_is_no_way_back_for_the_whole() {
+    let project = Project::pushed("partial");
+    project.run(&["deploy"]).expect(0);
+    project.write("extra/flags.yaml", &map("flags", "calm"));
+    let extra = project.root().join("extra/flags.yaml").display().to_string();
+    project.run(&["deploy", "-f", &extra]).expect(0);
+    project.write("kubernetes/web.yaml", &broken(&project));
+    project.run(&["deploy", "--timeout", "40s"]).expect(6).says("`shipway rollback --env qa` brings one back");
+    project.run(&["rollback"]).expect(0).says("rolled back to revision 1");
+    assert!(command(&project).is_null(), "the bad command is still there");
+    // and to go back to the part deletes nothing of the whole
+    project.run(&["rollback", "2"]).expect(0).never_says("pruned");
+    assert!(is_there(&project, &["deployment", "web"]));
 }
 
 #[test]
