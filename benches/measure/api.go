@@ -114,6 +114,16 @@ func newAPI(from kubeconfig, connections int) (*api, error) {
 	return &api{cluster.Server, user.Token, &http.Client{Transport: transport}}, nil
 }
 
+// refusal is an answer that is an error.
+type refusal struct {
+	code int
+	text string
+}
+
+func (r refusal) Error() string {
+	return r.text
+}
+
 // ask sends a request and reads its answer into `into`, where that is not nil.
 func (a *api) ask(ctx context.Context, method, path, kind, body string, into any) error {
 	request, err := http.NewRequestWithContext(ctx, method, a.server+path, strings.NewReader(body))
@@ -136,7 +146,7 @@ func (a *api) ask(ctx context.Context, method, path, kind, body string, into any
 		return err
 	}
 	if answer.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, answer.Status, bytes.TrimSpace(text))
+		return refusal{answer.StatusCode, fmt.Sprintf("%s %s: %s: %s", method, path, answer.Status, bytes.TrimSpace(text))}
 	}
 	if into == nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -15,14 +16,17 @@ import (
 const account = "shipway-measure"
 
 // How long the controllers may take for what was applied.
-const patience = 5 * time.Minute
+const patience = 15 * time.Minute
 
 // cluster is the bench as its administrator sees it.
 type cluster struct {
 	*api
 	// the names of what is made begin with it, so that two runs do not meet
-	prefix     string
+	prefix string
+	// those that are to be deleted at the end
 	namespaces []string
+	// how many were made
+	made int
 }
 
 // prepare makes the account.
@@ -71,8 +75,25 @@ func (c *cluster) namespace(ctx context.Context, name string) error {
 
 // fresh makes another namespace.
 func (c *cluster) fresh(ctx context.Context) (string, error) {
-	name := fmt.Sprintf("%s-%d", c.prefix, len(c.namespaces))
+	c.made++
+	name := fmt.Sprintf("%s-%d", c.prefix, c.made)
 	return name, c.namespace(ctx, name)
+}
+
+// remove deletes a namespace and waits until it is gone. Many objects would keep the controllers busy.
+func (c *cluster) remove(ctx context.Context, name string) error {
+	path := "/api/v1/namespaces/" + name
+	if err := c.ask(ctx, http.MethodDelete, path, "", "", nil); err != nil {
+		return err
+	}
+	c.namespaces = slices.DeleteFunc(c.namespaces, func(each string) bool { return each == name })
+	return until(ctx, "the end of namespace/"+name, func() (bool, error) {
+		err := c.ask(ctx, http.MethodGet, path, "", "", nil)
+		if status := (refusal{}); errors.As(err, &status) && status.code == http.StatusNotFound {
+			return true, nil
+		}
+		return false, err
+	})
 }
 
 // login makes a token of its own for a run; the name is how the audit log calls it.

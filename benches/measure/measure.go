@@ -132,13 +132,21 @@ func (m *measure) connect(ctx context.Context, distance time.Duration) error {
 		server = "https://" + relay.listener.Addr().String()
 	}
 	m.servers[distance] = server
-	at := place{namespace: m.prefix}
-	if _, err := m.enter(ctx, &at, distance); err != nil {
+	at := place{count: 10, namespace: m.prefix}
+	if err := m.workshop.objects(at.count); err != nil {
 		return err
 	}
-	learn := m.workshop.command(ctx, m.workshop.kubectl, "get", "configmaps,deployments.apps", "-n", m.prefix)
-	_, err := m.workshop.call(ctx, m.workshop.at(at, learn))
-	return err
+	for _, tool := range []string{kubectl, helm} {
+		if _, err := m.enter(ctx, &at, distance); err != nil {
+			return err
+		}
+		rehearsal := m.workshop.apply(ctx, tool, at)
+		rehearsal.Args = append(rehearsal.Args, "--dry-run=server")
+		if _, err := m.workshop.call(ctx, rehearsal); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *measure) leave() error {

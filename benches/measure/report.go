@@ -114,7 +114,11 @@ func (m *measure) table(to io.Writer) {
 			for _, tool := range tools {
 				fmt.Fprintf(columns, "%s\t", pad(m.title(tool)))
 				for _, phase := range phases {
-					took, _ := m.seconds(subject{count, distance, tool, phase})
+					took, measured := m.seconds(subject{count, distance, tool, phase})
+					if !measured {
+						fmt.Fprintf(columns, "-\t\t")
+						continue
+					}
 					asked, _ := m.requests(count, tool, phase)
 					fmt.Fprintf(columns, "%.2f s\t%.0f requests\t", took, asked)
 				}

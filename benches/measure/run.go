@@ -60,6 +60,8 @@ func run(ctx context.Context, arguments []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, m.leave()) }()
 	if err := m.all(ctx, o); err != nil {
+		// what was measured until then is not lost
+		m.table(os.Stdout)
 		return err
 	}
 	figures := m.figures()
@@ -188,7 +190,9 @@ func (m *measure) memory(ctx context.Context) error {
 // size lets every tool apply so many objects, so many times in turn.
 func (m *measure) size(ctx context.Context, count int, distance time.Duration, runs int) error {
 	for number := range runs {
-		for _, tool := range tools {
+		for turn := range tools {
+			// none is always the first, or always the one after a slow one
+			tool := tools[(turn+number)%len(tools)]
 			if number > 0 && isSlow(tool, count) {
 				continue
 			}
@@ -206,6 +210,11 @@ func (m *measure) size(ctx context.Context, count int, distance time.Duration, r
 				said += fmt.Sprintf(" %8.2f s", done.seconds)
 			}
 			m.progress("%s", said)
+			if isLarge(count) {
+				if err := m.remove(ctx, at.namespace); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil
@@ -213,7 +222,11 @@ func (m *measure) size(ctx context.Context, count int, distance time.Duration, r
 
 // isSlow is true where a single run has to do.
 func isSlow(tool string, count int) bool {
-	return count >= 1000 && (tool == kubectl || tool == helm)
+	return isLarge(count) && (tool == kubectl || tool == helm)
+}
+
+func isLarge(count int) bool {
+	return count >= 1000
 }
 
 func (m *measure) progress(format string, arguments ...any) {
