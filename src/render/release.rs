@@ -545,6 +545,7 @@ spec:
         for (texts, said, place) in [
             (&[WEB, &app][..], "another app: shipway.dev/app=shop", Some("k/1.yaml:3:33")),
             (&[WEB, SERVICE, &twin], "service/demo stands twice", Some("k/2.yaml:1:1")),
+            (&[WEB, &FLAGS.replace("'on'", &"x".repeat(LARGEST_OBJECT))], "takes at most 3 MiB", Some("k/1.yaml:1:1")),
             (&[WEB, job], "`shipway.dev/phase: later` is not known", Some("k/1.yaml:5:12")),
             (&[SERVICE], "no manifest uses the image registry.example.com/team/demo", None),
             (

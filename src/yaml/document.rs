@@ -266,6 +266,18 @@ mod tests {
     }
 
     #[test]
+    fn what_must_be_quoted_is_hinted_at() {
+        use crate::model::Explain as _;
+        for (content, hint) in [
+            ("a: {b: c-${shipway.env}}\n", "quote what holds `${..}`"),
+            ("a: {{ .Values.a }}\nb: [\n", ""),
+            ("a:\n\tb: 1\n", "spaces, not tabs"),
+        ] {
+            assert!(error(content).hints().join("").contains(hint), "{content:?}");
+        }
+    }
+
+    #[test]
     fn bombs_are_refused_soon() {
         let mut laughs = "a0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n".to_owned();
         let mut merges = "a0: &a0 {}\n".to_owned();

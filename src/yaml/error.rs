@@ -63,6 +63,9 @@ impl Explain for YamlError {
             Self::Syntax { place, .. } if place.snippet.as_deref().is_some_and(|line| line.contains("{{")) => {
                 "this looks like a template: render it first (`helm template .. | shipway deploy -f -`)"
             }
+            Self::Syntax { place, .. } if place.snippet.as_deref().is_some_and(|line| line.contains("${")) => {
+                "within `{..}` and `[..]` quote what holds `${..}`"
+            }
             Self::Syntax { place, .. } if place.snippet.as_deref().is_some_and(is_indented_by_tabs) => {
                 "YAML is indented by spaces, not tabs"
             }
