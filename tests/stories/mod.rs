@@ -11,6 +11,7 @@ mod faults;
 mod history;
 mod hooks;
 mod interrupted;
+mod kills;
 mod load;
 mod lock;
 mod page;
