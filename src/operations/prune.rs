@@ -8,7 +8,7 @@ use crate::{
     kinds,
     model::{
         Applied, ApplyEvent, Change, JobRun, Live, Note, Object, ObjectChange, ObjectId, ObjectOutcome, Problem,
-        RecordState, Release, Selection, Traffic,
+        Record, RecordState, Release, Rendered, Selection, Traffic,
     },
     plan::{self, PruneRules},
     render,
@@ -43,7 +43,8 @@ pub(super) async fn decide(
         kept.extend(serving);
     }
     let records = &known.history.records;
-    let places = plan::where_to_look(&known.release.objects, records, known.jobs, &kept);
+    let begun = begun(cluster, &target.namespace.value, records).await?;
+    let places = plan::where_to_look(&known.release.objects, &begun, records, known.jobs, &kept);
     let labels = format!("shipway.dev/app={},shipway.dev/env={}", target.app, target.environment.value);
     let mut found = Vec::new();
     for (resource, namespace) in places {
@@ -104,6 +105,15 @@ async fn named_by_colors(
 fn object_of(live: &Live) -> Option<Object> {
     let (id, resource) = (live.id.clone(), live.resource.clone());
     live.body.clone().map(|body| Object { id, resource, body, from: Vec::new() })
+}
+
+/// What runs that were killed were about to write.
+async fn begun(cluster: &Cluster, namespace: &str, records: &[Record]) -> Result<Vec<Rendered>, Failure> {
+    let mut begun = Vec::new();
+    for record in records.iter().filter(|record| record.state == RecordState::Running) {
+        begun.extend(cluster.kept_objects(namespace, record).await?.unwrap_or_default());
+    }
+    Ok(begun)
 }
 
 fn live(selection: &Selection, body: serde_json::Value) -> Live {

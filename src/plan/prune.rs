@@ -31,10 +31,12 @@ pub(super) const NEEDS_ALL: &str = "it needs --prune-all";
 const NEEDS_CONSENT: &str = "it needs --yes-prune";
 
 /// Where to look for what is gone: each resource in each namespace, of those that records name and the release does not
-/// have. A run that was killed may have left objects that no record names, of the kinds of any release: then all kinds
-/// are looked through. Where every record is complete and nothing is gone, nothing is asked.
+/// have. A run that was killed may have left objects that no record names, of the kinds of any release and of those it
+/// had `begun` to write: then all kinds are looked through. Where every record is complete and nothing is gone, nothing
+/// is asked.
 pub(crate) fn where_to_look(
     objects: &[Rendered],
+    begun: &[Rendered],
     records: &[Record],
     jobs: &[JobRun],
     kept: &BTreeSet<ObjectId>,
@@ -47,7 +49,7 @@ pub(crate) fn where_to_look(
     let earlier = records.iter().flat_map(|record| &record.applied);
     let earlier =
         earlier.filter(|applied| killed || !stays(&applied.id)).map(|applied| (&applied.resource, &applied.id));
-    let ours = objects.iter().filter(|_| killed).map(|object| (&object.resource, &object.id));
+    let ours = objects.iter().filter(|_| killed).chain(begun).map(|object| (&object.resource, &object.id));
     for (resource, id) in earlier.chain(ours) {
         // another version of the same resource is the same list
         let is_known = places.iter().any(|(known, namespace)| {

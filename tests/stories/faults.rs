@@ -94,6 +94,15 @@ fn a_write_that_went_through_is_repeated_after_a_reset() {
 }
 
 #[test]
+fn a_lock_that_was_taken_without_an_answer_is_held() {
+    let (mut project, proxy) = guarded("lostlock");
+    project.set("SHIPWAY_LOCK_EXPIRY", "2");
+    proxy.rule(Rule::when(|seen| seen.method == "POST" && seen.path.contains("/leases"), Fault::After(Then::Silence)));
+    proxy.run(&project, &["deploy"]).expect(0);
+    is_whole(&project);
+}
+
+#[test]
 fn an_answer_that_breaks_off_is_asked_for_again() {
     let (project, proxy) = guarded("cut");
     // in the middle of JSON: half an answer must never be taken for a whole one

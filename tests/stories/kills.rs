@@ -191,3 +191,18 @@ fn enough(wanted: usize, killed: &AtomicUsize) {
     let killed = killed.load(Ordering::SeqCst);
     assert!(killed * 10 >= wanted * 8, "only {killed} of {wanted} runs were killed");
 }
+
+#[test]
+fn what_only_a_killed_run_made_goes_when_the_manifests_have_it_no_more() {
+    let (project, proxy) = guarded("killedprune", "one");
+    project.write("kubernetes/account.yaml", "apiVersion: v1\nkind: ServiceAccount\nmetadata:\n  name: extra\n");
+    let is_made = |seen: &Seen| seen.is_write() && seen.path.contains("/serviceaccounts/extra");
+    proxy.rule(Rule::when(is_made, Fault::After(Then::Kill)));
+    assert!(proxy.run(&project, &["deploy"]).code < 0);
+    proxy.forget_rules();
+    std::fs::remove_file(project.root().join("kubernetes/account.yaml")).expect("a manifest");
+    // no release has a kind like it, nor does a record name what was written
+    proxy.run(&project, &["deploy"]).expect(0).says("serviceaccount/extra pruned");
+    let found = project.bench.try_kubectl(&["-n", &project.namespace("qa"), "get", "serviceaccount", "extra"], "");
+    assert!(!found.status.success());
+}

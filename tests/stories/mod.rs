@@ -14,6 +14,7 @@ mod interrupted;
 mod kills;
 mod load;
 mod lock;
+mod outage;
 mod page;
 mod plan;
 mod prune;

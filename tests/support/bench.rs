@@ -1,19 +1,14 @@
 //! The real components that stories run against: `script/cluster env` says where they are.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    path::Path,
-    process::Command,
-    sync::{LazyLock, OnceLock},
-};
+use std::{collections::BTreeMap, path::Path, process::Command, sync::LazyLock};
 
 use serde_json::Value;
 
-static VARIABLES: LazyLock<BTreeMap<String, String>> = LazyLock::new(variables);
-static LOCK: OnceLock<File> = OnceLock::new();
+use super::turns::{Alone, Share, TURNS};
 
-/// A handle on the bench. Stories share it; one that kills components takes it alone.
+static VARIABLES: LazyLock<BTreeMap<String, String>> = LazyLock::new(variables);
+
+/// A handle on the bench. Stories share it ([`Share`]); one that kills components takes it alone.
 pub struct Bench;
 
 /// What the environment says, else what `script/cluster env` prints.
@@ -36,14 +31,14 @@ fn variables() -> BTreeMap<String, String> {
 }
 
 impl Bench {
-    /// The bench, shared with the other stories of this run.
-    pub fn shared() -> Self {
-        LOCK.get_or_init(|| {
-            let file = File::create(std::env::temp_dir().join("shipway-stories.lock")).expect("a lock file");
-            file.lock_shared().expect("a lock on the bench");
-            file
-        });
-        Self
+    /// The bench, shared with other stories for as long as the share lives.
+    pub fn shared() -> (Self, Share<'static>) {
+        (Self, TURNS.share())
+    }
+
+    /// The bench, once no other story uses it, and without any until the value is gone.
+    pub fn alone() -> Alone<'static> {
+        TURNS.alone()
     }
 
     pub fn variable(&self, name: &str) -> String {

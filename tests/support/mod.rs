@@ -3,10 +3,10 @@
 mod bench;
 pub mod demo;
 mod project;
-#[expect(dead_code, reason = "not every fault has its story yet")]
 pub mod proxy;
 mod run;
 pub mod small;
+mod turns;
 
 pub use bench::{Bench, image_labels};
 pub use project::{Project, git, manifests};

@@ -10,6 +10,7 @@ use std::{
 use super::{
     Bench,
     run::{Run, Running, start},
+    turns::Share,
 };
 
 static NUMBER: AtomicUsize = AtomicUsize::new(0);
@@ -20,19 +21,20 @@ pub struct Project {
     pub app: String,
     pub variables: Vec<(String, String)>,
     pub bench: Bench,
+    _share: Share<'static>,
 }
 
 impl Project {
     /// An empty repository with a remote, on branch `master`; `story` becomes part of the app's name.
     pub fn new(story: &str) -> Self {
-        let bench = Bench::shared();
+        let (bench, share) = Bench::shared();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let app = format!("{story}-{}-{number}", std::process::id());
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = folder.path().join("home");
         fs::create_dir_all(&home).expect("a folder");
         let variables = ["KUBECONFIG", "DOCKER_HOST"].map(|name| (name.to_owned(), bench.variable(name)));
-        let mut project = Self { folder, app, variables: variables.to_vec(), bench };
+        let mut project = Self { folder, app, variables: variables.to_vec(), bench, _share: share };
         project.set("HOME", &home.display().to_string());
         project.set("LANG", "C.UTF-8");
         fs::create_dir_all(project.root()).expect("a folder");

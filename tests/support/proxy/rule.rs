@@ -100,12 +100,6 @@ impl Rule {
         Self { fits: Box::new(fits), skip: 0, times: usize::MAX, fault }
     }
 
-    /// By method and a part of the path.
-    pub fn on(method: &'static str, path: &str, fault: Fault) -> Self {
-        let path = path.to_owned();
-        Self::when(move |seen| seen.method == method && seen.path.contains(&path), fault)
-    }
-
     /// Passes over the first so many that fit.
     pub fn skip(self, skip: usize) -> Self {
         Self { skip, ..self }
