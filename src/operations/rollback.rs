@@ -43,8 +43,10 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         recorded::ask_for_images(context, &application, &registry, &source).await?;
         consent::confirm(context, &application)?;
         let lease = record::take_lease(context, &application, &cluster).await?;
-        let patience = Duration::from_secs_f64(application.checkout.settings.deploy.timeout.value);
-        let cluster = lease.guard(&cluster.with_patience(patience, &context.stop));
+        let rules = application.checkout.settings.deploy.rules();
+        let patience = Duration::from_secs_f64(rules.timeout);
+        let deadline = started + Duration::from_secs_f64(rules.max_time);
+        let cluster = lease.guard(&cluster.with_patience(patience, &context.stop).until(deadline));
         let delivery = Delivery { context, application: &application, cluster: &cluster, registry: &registry };
         let ended = async {
             let prepared = recorded::prepare(context, &application, &cluster, &source, options.hooks).await?;
@@ -106,10 +108,14 @@ pub(super) async fn put_back(
         return failure;
     }
     context.tell(Note::attention("rollback", format!("the deploy has failed: goes back to {}", named(good))));
+    // the deploy's own time may be up
+    let all = Duration::from_secs_f64(application.checkout.settings.deploy.max_time.value);
+    let cluster = cluster.until(Instant::now() + all);
+    let delivery = Delivery { cluster: &cluster, ..*delivery };
     let mut again = Outcome::new(Exit::Done);
     again.images = good.images.iter().map(PodsOnImage::none).collect();
     let done = async {
-        let prepared = recorded::prepare(context, application, cluster, good, false).await?;
+        let prepared = recorded::prepare(context, application, &cluster, good, false).await?;
         delivery.carry_out(&prepared, &mut again).await.map_err(Failure::from)
     };
     match done.await {
