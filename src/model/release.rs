@@ -176,6 +176,10 @@ pub struct Record {
     /// None where its objects were not kept.
     #[serde(default)]
     pub objects: Option<KeptObjects>,
+    /// The commits before it, the newest first, each by its first 16 digits: a run whose clone does not have `commit` yet
+    /// finds its own among them.
+    #[serde(default)]
+    pub ancestors: Vec<String>,
 }
 
 /// Where the rendered objects of a release are.
@@ -235,6 +239,7 @@ impl Record {
             given: false,
             source: None,
             objects: None,
+            ancestors: Vec::new(),
         }
     }
 }

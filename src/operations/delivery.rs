@@ -59,7 +59,7 @@ impl Delivery<'_> {
         }
         let planned = prepared.changes.iter().filter(|change| change.change != Change::Pruned);
         outcome.objects = planned.map(object_outcome).collect();
-        let begun = record::begin(self.cluster, prepared).await;
+        let begun = record::begin(self.application, self.cluster, prepared).await;
         let (mut record, objects) = begun.map_err(|failure| Unproven { failure, record: None })?;
         let ended = self.write_and_follow(prepared, &mut record, outcome).await.map_err(|mut failure| {
             account(&mut failure, &prepared.steps().collect::<Vec<_>>(), &record.applied);

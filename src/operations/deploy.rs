@@ -92,7 +92,7 @@ impl Deploy<'_> {
     async fn under_lock(&self, images: Vec<Image>, outcome: &mut Outcome) -> Result<(), Failure> {
         let Delivery { context, application, cluster, .. } = self.delivery;
         let mut prepared = match &self.planned {
-            Some(planned) => planned::prepare(context, application, cluster, planned).await?,
+            Some(planned) => planned::prepare(context, application, cluster, (planned, self.made.as_ref())).await?,
             None => prepare::prepare(context, application, cluster, images).await?,
         };
         for change in prepared.changes.iter_mut().filter(|change| self.made.as_ref() == Some(&change.object)) {

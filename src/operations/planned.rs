@@ -19,7 +19,8 @@ use crate::{
     config::ImageSettings,
     files, kinds,
     model::{
-        Evidence, Exit, Image, Origin, Problem, Reference, Release, Rendered, SourceEvent, Sourced, Target, Traffic,
+        Evidence, Exit, Image, Live, ObjectId, Origin, Problem, Reference, Release, Rendered, SourceEvent, Sourced,
+        Target, Traffic,
     },
     plan::{self, Content, Planned, PlannedObject},
     registry::Registry,
@@ -163,7 +164,8 @@ pub(super) fn namespace(planned: &Planned) -> Vec<Rendered> {
     planned.objects.iter().filter(|object| object.id.kind == "Namespace").filter_map(rendered).collect()
 }
 
-/// Takes the release out of the plan, and surveys it: what is carried out afterwards is what was planned.
+/// Takes the release out of the plan, and surveys it: what is carried out afterwards is what was planned. `made` is the
+/// Namespace, where this run has just made it.
 ///
 /// # Errors
 /// Anything that is not as it was, each named; a Secret of the manifests that is not as planned.
@@ -171,7 +173,7 @@ pub(super) async fn prepare(
     context: &Context,
     application: &Application,
     cluster: &Cluster,
-    planned: &Planned,
+    (planned, made): (&Planned, Option<&ObjectId>),
 ) -> Result<Prepared, Failure> {
     if cluster.connection().server != planned.server {
         let text = format!("the plan is for {}, and this is {}", planned.server, cluster.connection().server);
@@ -193,7 +195,10 @@ pub(super) async fn prepare(
     let (jobs, skipped, order) = (planned.jobs.clone(), planned.skipped.clone(), planned.order.clone());
     let draft = Draft { release, jobs, skipped, history, traffic, order, source: None };
     let prepared = prepare::survey(context, application, cluster, draft).await?;
-    let there: Vec<_> = prepared.live.iter().zip(prepared.sent()).collect();
+    let own = prepared.live.iter().find(|live| made == Some(&live.id));
+    let own = own.map(|live| Live { id: live.id.clone(), resource: live.resource.clone(), body: None });
+    let live = prepared.live.iter().map(|live| own.as_ref().filter(|own| own.id == live.id).unwrap_or(live));
+    let there: Vec<_> = live.zip(prepared.sent()).collect();
     refuse(planned, plan::differences(planned, &there, &prepared.gone, jiff::Timestamp::now()))?;
     Ok(prepared)
 }
@@ -241,7 +246,7 @@ fn refuse(planned: &Planned, differences: Vec<String>) -> Result<(), Failure> {
 
 fn outdated(planned: &Planned, differences: Vec<String>) -> Failure {
     let at = planned.at.strftime("%Y-%m-%d %H:%M UTC");
-    let text = format!("nothing was done: not all is as it was when the plan was made ({at}, by {})", planned.by);
+    let text = format!("nothing was deployed: not all is as it was when the plan was made ({at}, by {})", planned.by);
     Problem::new("plan-outdated", Exit::Cluster, text)
         .with(Evidence::new("changed since", differences))
         .hint("`shipway plan --out FILE` makes a new one")

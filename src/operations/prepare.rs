@@ -152,8 +152,11 @@ pub(super) async fn history(application: &Application, cluster: &Cluster) -> Res
 fn admit(application: &Application, latest: Option<&Record>) -> Result<(Option<String>, Vec<Note>), Failure> {
     let target = &application.target;
     let deployed = latest.and_then(|record| record.commit.as_ref());
-    let ancestry = match (deployed, &target.commit) {
-        (Some(deployed), Some(ours)) => source::ancestry(&application.checkout.facts.root, &deployed.sha, &ours.sha),
+    let ancestry = match (latest, deployed, &target.commit) {
+        (Some(latest), Some(deployed), Some(ours)) => {
+            let by_git = source::ancestry(&application.checkout.facts.root, &deployed.sha, &ours.sha);
+            plan::ancestry(latest, ours, by_git)
+        }
         _ => Ancestry::Unknown,
     };
     let notes = plan::admit(target, latest, ancestry, application.checkout.settings.allow_older)?;

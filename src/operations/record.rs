@@ -8,6 +8,7 @@ use crate::{
     model::{Exit, Head, Note, Problem, Record, RecordState, Target},
     plan,
     rollout::Conclusion,
+    source,
 };
 
 /// Takes the lock of the app and environment, waiting for another holder at most as long as a rollout may stand still.
@@ -71,7 +72,11 @@ pub(super) fn holder(target: &Target) -> String {
 }
 
 /// Writes the record and the objects that it is about before the first of them, so that a killed run leaves its trace.
-pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<(Record, Packed), Failure> {
+pub(super) async fn begin(
+    application: &Application,
+    cluster: &Cluster,
+    prepared: &Prepared,
+) -> Result<(Record, Packed), Failure> {
     let target = &prepared.release.target;
     let objects = Packed::new(&prepared.release.objects, prepared.history.next, &prepared.history.records)?;
     let mut record = Record {
@@ -92,6 +97,7 @@ pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<(Rec
         given: prepared.given,
         source: prepared.source,
         objects: Some(objects.kept.clone()),
+        ancestors: ancestors(application, prepared),
     };
     cluster.save_record(&target.namespace.value, &record, &objects).await?;
     if let Err(error) = cluster.save_objects(&target.namespace.value, &record, &objects).await {
@@ -102,6 +108,15 @@ pub(super) async fn begin(cluster: &Cluster, prepared: &Prepared) -> Result<(Rec
         return Err(told.err().unwrap_or(error).into());
     }
     Ok((record, objects))
+}
+
+/// The commits before the one that is deployed; of one that is gone back to, and not in this clone, what its record knew.
+fn ancestors(application: &Application, prepared: &Prepared) -> Vec<String> {
+    let Some(commit) = &prepared.release.target.commit else { return Vec::new() };
+    let found = source::ancestors(&application.checkout.facts.root, &commit.sha);
+    let is_same = |record: &&Record| record.commit.as_ref().is_some_and(|known| known.sha == commit.sha);
+    let recorded = prepared.history.records.iter().rev().filter(is_same).map(|record| &record.ancestors);
+    recorded.chain([&found]).max_by_key(|ancestors| ancestors.len()).cloned().unwrap_or_default()
 }
 
 /// Deletes the records that are too many; what is only kept too long does not fail a deploy that is done.

@@ -1,6 +1,6 @@
 //! Never backwards by accident.
 
-use crate::model::{Ancestry, Note, Record, RecordState, Target};
+use crate::model::{Ancestry, Commit, Note, Record, RecordState, Target};
 
 use super::{PRODUCTION, PlanError};
 
@@ -40,6 +40,13 @@ pub(crate) fn admit(
     }
 }
 
+/// How our commit stands to what is deployed. Where this clone cannot tell, because it was made before that commit was
+/// there, the record of the deploy can: ours is among those that it followed.
+pub(crate) fn ancestry(latest: &Record, ours: &Commit, by_git: Ancestry) -> Ancestry {
+    let is_known = latest.ancestors.iter().any(|hash| hash.len() >= 16 && ours.sha.starts_with(hash.as_str()));
+    if by_git == Ancestry::Unknown && is_known { Ancestry::Precedes } else { by_git }
+}
+
 /// `follows 1a2b3c4d by 2 commits`
 pub(crate) fn order(deployed: &str, ancestry: Ancestry) -> String {
     let deployed = deployed.get(..8).unwrap_or(deployed);
@@ -56,7 +63,7 @@ pub(crate) fn order(deployed: &str, ancestry: Ancestry) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Commit, Exit, Explain as _, Origin, Sourced};
+    use crate::model::{Exit, Explain as _, Origin, Sourced};
 
     fn commit(digit: &str) -> Commit {
         Commit { sha: digit.repeat(40), subject: String::new(), author: String::new(), time: 0 }
@@ -83,6 +90,23 @@ mod tests {
 
     fn record(branch: &str, state: RecordState) -> Record {
         Record { commit: Some(commit("a")), branch: Some(branch.into()), ..Record::sample(1, state) }
+    }
+
+    #[test]
+    fn the_record_knows_what_this_clone_does_not() {
+        let ours = commit("b");
+        let known = |ancestors: &[&str]| Record {
+            ancestors: ancestors.iter().map(|&hash| hash.to_owned()).collect(),
+            ..record("cart", RecordState::Succeeded)
+        };
+        for (ancestors, by_git, expected) in [
+            (&["cccccccccccccccc", "bbbbbbbbbbbbbbbb"][..], Ancestry::Unknown, Ancestry::Precedes),
+            (&["cccccccccccccccc"], Ancestry::Unknown, Ancestry::Unknown),
+            (&["", "bbbb"], Ancestry::Unknown, Ancestry::Unknown),
+            (&["bbbbbbbbbbbbbbbb"], Ancestry::Diverged, Ancestry::Diverged),
+        ] {
+            assert_eq!(ancestry(&known(ancestors), &ours, by_git), expected, "{ancestors:?} {by_git:?}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod tag;
 mod target;
 mod values;
 
-pub(crate) use admit::{admit, order};
+pub(crate) use admit::{admit, ancestry, order};
 pub(crate) use changes::changes;
 pub(crate) use destroy::{Destruction, destroyable, destruction};
 pub(crate) use error::PlanError;

@@ -53,6 +53,14 @@ pub(super) fn ancestry(root: &Path, deployed: &str, ours: &str) -> Option<Ancest
     })
 }
 
+pub(super) fn ancestors(root: &Path, commit: &str, most: usize) -> Option<Vec<String>> {
+    let git = Git { directory: root };
+    let count = format!("--max-count={most}");
+    let output =
+        git.run(&["rev-list", "--skip=1", &count, "--end-of-options", commit]).ok().filter(|output| output.ok)?;
+    Some(String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect())
+}
+
 struct Git<'a> {
     directory: &'a Path,
 }

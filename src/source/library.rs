@@ -43,6 +43,15 @@ pub(super) fn ancestry(root: &Path, deployed: &str, ours: &str) -> Option<Ancest
     })
 }
 
+/// None where libgit2 cannot read the history.
+pub(super) fn ancestors(root: &Path, commit: &str, most: usize) -> Option<Vec<String>> {
+    let repository = Repository::open(root).ok()?;
+    let mut walk = repository.revwalk().ok()?;
+    walk.push(Oid::from_str(commit).ok()?).ok()?;
+    let found: Result<Vec<Oid>, _> = walk.skip(1).take(most).collect();
+    Some(found.ok()?.iter().map(Oid::to_string).collect())
+}
+
 enum Failure {
     Ours(SourceError),
     Library(Unreadable),

@@ -18,6 +18,9 @@ pub(crate) use error::SourceError;
 /// An event file of GitHub may hold a whole diff's worth of text; beyond this it is not read.
 const LARGEST_CI_FILE: u64 = 16 << 20;
 
+/// As many commits as a branch may be ahead for a run that started before them to be known as older.
+const ANCESTORS: usize = 200;
+
 /// What one way of reading a repository finds; both ways find the same.
 struct Found {
     root: std::path::PathBuf,
@@ -85,6 +88,14 @@ pub(crate) fn ancestry(root: &Path, deployed: &str, ours: &str) -> Ancestry {
     library::ancestry(root, deployed, ours)
         .or_else(|| binary::ancestry(root, deployed, ours))
         .unwrap_or(Ancestry::Unknown)
+}
+
+/// The commits before this one, the newest first, each by its first 16 digits; at most 200, and none where git cannot
+/// tell.
+pub(crate) fn ancestors(root: &Path, commit: &str) -> Vec<String> {
+    let found = library::ancestors(root, commit, ANCESTORS).or_else(|| binary::ancestors(root, commit, ANCESTORS));
+    let shortened = found.into_iter().flatten().filter_map(|hash| hash.get(..16).map(str::to_owned));
+    shortened.collect()
 }
 
 /// `main` or `master`; with both nobody can tell which is meant.

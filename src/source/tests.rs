@@ -124,6 +124,9 @@ fn ancestry_is_only_told_where_it_is_proven() {
     assert_eq!(of(&first, &third), Ancestry::Follows(2));
     assert_eq!(of(&third, &second), Ancestry::Precedes);
     assert_eq!(of(&third, &aside), Ancestry::Diverged);
+    assert_eq!(super::ancestors(folder.path(), &third), [&second[..16], &first[..16]]);
+    assert_eq!(super::binary::ancestors(folder.path(), &third, 1), Some(vec![second.clone()]));
+    assert_eq!(super::ancestors(folder.path(), &"0".repeat(40)), Vec::<String>::new());
     assert_eq!(of(&"0".repeat(40), &third), Ancestry::Unknown);
     // a clone of depth 1: what lies behind the cut is unknown
     std::fs::write(repository.path().join("shallow"), format!("{third}\n{aside}\n")).unwrap();

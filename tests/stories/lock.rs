@@ -143,6 +143,20 @@ fn an_older_commit_that_came_later_is_refused_once_it_has_the_lock() {
 }
 
 #[test]
+fn an_older_commit_is_known_by_the_record_where_the_clone_has_no_newer_one() {
+    let rivals = Rivals::new("behind");
+    rivals.project.run(&["deploy"]).expect(0);
+    rivals.project.git(&["checkout", "-q", "-B", "feature", &rivals.older]);
+    rivals.project.git(&["reflog", "expire", "--expire=now", "--all"]);
+    rivals.project.git(&["gc", "-q", "--prune=now"]);
+    let gone = rivals.project.run(&["deploy", "--commit", &rivals.newer]).expect(2);
+    gone.says("is not in this clone");
+    let told = format!("{} is older than {}", &rivals.older[..8], &rivals.newer[..8]);
+    rivals.project.run(&["deploy"]).expect(9).says(&told).says("--allow-older");
+    rivals.project.run(&["deploy", "--allow-older"]).expect(0);
+}
+
+#[test]
 fn a_waiting_older_run_gives_way_to_a_newer_one() {
     let rivals = Rivals::new("giveway");
     let other = rivals.start_watching(&rivals.newer, &["--branch", "other"]);

@@ -84,6 +84,13 @@ fn a_plan_is_carried_out_as_it_was_made_whatever_the_tree_has_become() {
 }
 
 #[test]
+fn a_first_deploy_that_makes_its_namespace_can_be_planned() {
+    let project = Project::pushed("first");
+    project.run(&["plan", "--out", FILE]).expect(0);
+    project.run(&["deploy", "--plan", FILE]).expect(0).says("deployment/web");
+}
+
+#[test]
 fn a_plan_is_refused_where_objects_have_changed() {
     let kept = Kept::new("moved");
     kept.kubectl(&["label", "deployment/web", "team=other"]);
