@@ -177,6 +177,20 @@ impl Hooks {
     }
 }
 
+/// Whose objects are taken over.
+#[derive(Debug, Default, Args)]
+pub(super) struct Adoption {
+    /// take over what another deployer owns, as `helm`
+    #[arg(long, value_name = "MANAGER")]
+    adopt: Vec<String>,
+}
+
+impl Adoption {
+    pub(super) fn lay_over(&self, flags: &mut Flags) {
+        flags.adopt.clone_from(&self.adopt);
+    }
+}
+
 /// How far pruning goes.
 #[derive(Debug, Default, Args)]
 pub(super) struct Pruning {
@@ -218,6 +232,7 @@ impl Global {
             prune: false,
             prune_all: false,
             yes_prune: false,
+            adopt: Vec::new(),
             rerun_hooks: false,
         }
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::arguments::{Allowances, Hooks, Manifests, Pruning};
+use super::arguments::{Adoption, Allowances, Hooks, Manifests, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, deploy},
@@ -25,6 +25,9 @@ pub(super) struct Deploy {
 
     #[command(flatten)]
     pub(super) pruning: Pruning,
+
+    #[command(flatten)]
+    pub(super) adoption: Adoption,
 
     #[command(flatten)]
     pub(super) hooks: Hooks,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::arguments::{Hooks, Manifests, Pruning};
+use super::arguments::{Adoption, Hooks, Manifests, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, plan},
@@ -18,6 +18,9 @@ pub(super) struct Plan {
 
     #[command(flatten)]
     pub(super) pruning: Pruning,
+
+    #[command(flatten)]
+    pub(super) adoption: Adoption,
 
     #[command(flatten)]
     pub(super) hooks: Hooks,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::arguments::{Allowances, Hooks, Pruning};
+use super::arguments::{Adoption, Allowances, Hooks, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, release},
@@ -20,6 +20,9 @@ pub(super) struct Release {
 
     #[command(flatten)]
     pub(super) pruning: Pruning,
+
+    #[command(flatten)]
+    pub(super) adoption: Adoption,
 
     #[command(flatten)]
     pub(super) hooks: Hooks,

@@ -148,17 +148,20 @@ fn flags(global: &Global, command: &Command) -> Flags {
         Command::Deploy(deploy) => {
             deploy.allowances.lay_over(&mut flags);
             deploy.pruning.lay_over(&mut flags);
+            deploy.adoption.lay_over(&mut flags);
             deploy.hooks.lay_over(&mut flags);
         }
         Command::Release(release) => {
             release.allowances.lay_over(&mut flags);
             release.pruning.lay_over(&mut flags);
+            release.adoption.lay_over(&mut flags);
             release.hooks.lay_over(&mut flags);
         }
         Command::Rollback(rollback) => rollback.pruning.lay_over(&mut flags),
         Command::Destroy(destroy) => destroy.lay_over(&mut flags),
         Command::Plan(plan) => {
             plan.pruning.lay_over(&mut flags);
+            plan.adoption.lay_over(&mut flags);
             plan.hooks.lay_over(&mut flags);
         }
         _ => {}

@@ -63,7 +63,8 @@ impl Cluster {
     }
 
     async fn rehearse_one(&self, object: &Rendered, live: Option<&Value>) -> Result<Rehearsed, ClusterError> {
-        let adoption = live.and_then(|live| owners::adoption(live, &object.id, &object.resource.api_version()));
+        let adoption =
+            live.and_then(|live| owners::adoption(live, &object.id, &object.resource.api_version(), &self.adopted));
         let mut body = match self.apply_forced(object, live, "All").await {
             Ok(done) => done,
             Err(Failure::Status(status)) if status.message.contains("does not support dry run") => {
@@ -103,7 +104,7 @@ impl Cluster {
 
     /// Writes an object. `live` is what was surveyed, none for one that was not there.
     ///
-    /// What `kubectl` owns is adopted first, so that fields the manifest no longer has go. What people have changed by
+    /// What `kubectl` owns, and any deployer that was named, is adopted first, so that fields the manifest no longer has go. What people have changed by
     /// hand is put right; what controllers and other deployers own is a [`ClusterError::Conflict`]. A manifest with
     /// `metadata.resourceVersion` is only written over that very version, else [`ClusterError::Stale`].
     pub(crate) async fn apply(&self, object: &Rendered, live: Option<&Live>) -> Result<Applied, ClusterError> {
@@ -123,7 +124,10 @@ impl Cluster {
     async fn adopt(&self, object: &Rendered, before: &Value) -> Result<Option<Value>, ClusterError> {
         let mut live = before.clone();
         for _ in 0..ADOPTION_TRIES {
-            let Some(adoption) = owners::adoption(&live, &object.id, &object.resource.api_version()) else { break };
+            let Some(adoption) = owners::adoption(&live, &object.id, &object.resource.api_version(), &self.adopted)
+            else {
+                break;
+            };
             let patch = adoption_patch(&live, &adoption);
             let path = object_path(&object.resource, &object.id, &[("fieldManager", MANAGER)]);
             let mut call = Call::write(Method::PATCH, path, JSON_PATCH, patch.to_string()).about(&object.id);
@@ -152,8 +156,11 @@ impl Cluster {
                 Box::pin(self.apply_forced(&replicas::without_count(object), None, dry_run)).await
             }
             Err(Refused::Conflict(owners)) => {
-                let is_ours_to_take =
-                    |owner: &FieldOwner| owners::is_taken_over(&owner.manager) || replicas::is_scaled(owner, live);
+                let is_ours_to_take = |owner: &FieldOwner| {
+                    self.adopted.contains(&owner.manager)
+                        || owners::is_taken_over(&owner.manager)
+                        || replicas::is_scaled(owner, live)
+                };
                 let others: Vec<_> = owners.into_iter().filter(|owner| !is_ours_to_take(owner)).collect();
                 if !others.is_empty() {
                     let conflict = ClusterError::Conflict { object: Box::new(object.id.clone()), owners: others };
@@ -287,17 +294,22 @@ fn adoption_patch(live: &Value, adoption: &owners::Adoption) -> Value {
         json!({"op": "replace", "path": "/metadata/resourceVersion", "value": version}),
         json!({"op": "replace", "path": "/metadata/managedFields", "value": adoption.managed_fields}),
     ];
-    let is_ours = adoption
-        .fields
-        .pointer("/f:metadata/f:annotations")
-        .is_some_and(|ours| ours.get("f:kubectl.kubernetes.io/last-applied-configuration").is_some());
-    if !is_ours && live.pointer(LAST_APPLIED).is_some() {
-        patch.push(json!({"op": "remove", "path": LAST_APPLIED}));
+    let ours = adoption.fields.pointer("/f:metadata/f:annotations");
+    let marks = adoption.managers.iter().any(|manager| manager == HELM).then_some(OF_HELM);
+    for name in marks.into_iter().flatten().chain([LAST_APPLIED]) {
+        let is_ours = ours.is_some_and(|ours| ours.get(format!("f:{name}")).is_some());
+        if !is_ours && live["metadata"]["annotations"].get(name).is_some() {
+            let path = format!("/metadata/annotations/{}", name.replace('/', "~1"));
+            patch.push(json!({"op": "remove", "path": path}));
+        }
     }
     Value::Array(patch)
 }
 
-const LAST_APPLIED: &str = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+const HELM: &str = "helm";
+/// By these Helm knows what belongs to a release.
+const OF_HELM: [&str; 2] = ["meta.helm.sh/release-name", "meta.helm.sh/release-namespace"];
 
 /// `conflict with "kubectl-edit" using apps/v1` for each field; a 409 without such causes is about the version.
 fn conflict(status: &Status, live: Option<&Value>, object: &ObjectId) -> Refused {

@@ -38,6 +38,8 @@ pub(crate) struct Cluster {
     pub(super) deadline: Option<Instant>,
     /// A watch that says nothing for so long is dead.
     pub(super) silence: Duration,
+    /// Other deployers whose fields may be taken, by their managers' names.
+    pub(super) adopted: Arc<[String]>,
 }
 
 pub(super) struct Inner {
@@ -118,6 +120,7 @@ impl Cluster {
             deadline: None,
             fence: None,
             silence: SILENCE,
+            adopted: Arc::default(),
         })
     }
 
@@ -129,6 +132,11 @@ impl Cluster {
     /// The same cluster, with a moment after which nothing is waited for.
     pub(crate) fn until(&self, deadline: Instant) -> Self {
         Self { deadline: Some(deadline), ..self.clone() }
+    }
+
+    /// The same cluster, where these deployers' fields are taken over.
+    pub(crate) fn with_adopted(&self, managers: &[String]) -> Self {
+        Self { adopted: managers.into(), ..self.clone() }
     }
 
     pub(crate) fn connection(&self) -> &Connection {

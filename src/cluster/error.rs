@@ -175,8 +175,13 @@ impl Explain for ClusterError {
             Self::NotServed { served, .. } => {
                 served.first().map(|version| format!("write `apiVersion: {version}`")).into_iter().collect()
             }
-            Self::Conflict { .. } => {
-                vec!["leave the field out of the manifest, or take the other manager off the object".to_owned()]
+            Self::Conflict { owners, .. } => {
+                let mut hints =
+                    vec!["leave the field out of the manifest, or take the other manager off it".to_owned()];
+                // a controller would set it again
+                let deployer = owners.iter().find(|owner| !owner.manager.contains("controller"));
+                hints.extend(deployer.map(|owner| format!("`--adopt {}` takes over what it owns", owner.manager)));
+                hints
             }
             Self::Locked { .. } => {
                 vec!["wait for the other run, or end it; `shipway unlock` takes the lock from it".to_owned()]

@@ -29,6 +29,7 @@ mod refusal;
 mod renewal;
 mod replicas;
 mod request;
+mod rights;
 mod schema;
 mod survey;
 mod traffic;

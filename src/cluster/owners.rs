@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::model::{MANAGER, ObjectId, PathStep, is_our_apply, is_ours, is_person, managed_fields};
+use crate::model::{HANDOVER, MANAGER, ObjectId, PathStep, is_our_apply, is_ours, is_person, managed_fields};
 
 /// True for people's tools and for shipway itself; false for controllers and other deployers.
 pub(super) fn is_taken_over(manager: &str) -> bool {
@@ -28,26 +28,35 @@ pub(super) struct Adoption {
     pub fields: Value,
 }
 
-/// The adoption that the first deploy of an object needs, none where no `kubectl` has made or changed it.
+/// The adoption that the first deploy of an object needs, none where no `kubectl` has made or changed it; and that of the
+/// deployers that are named, whenever they own something.
 ///
 /// Fields that belong to an operation rather than to a manifest stay with their manager: replicas, `restartedAt`, and a
-/// Service's selector.
-pub(super) fn adoption(live: &Value, id: &ObjectId, api_version: &str) -> Option<Adoption> {
-    if our_entry(live).is_some() {
-        return None;
-    }
+/// Service's selector. Those of a deployer that is named go to `shipway-handover`: nobody sets them there any more.
+pub(super) fn adoption(live: &Value, id: &ObjectId, api_version: &str, named: &[String]) -> Option<Adoption> {
+    let before = our_entry(live);
     let mut kept_entries = Vec::new();
     let (mut ours, mut managers, mut time) = (Value::Null, Vec::new(), String::new());
+    let mut handed_over = Value::Null;
     for entry in managed_fields(live) {
-        if !is_adoptable(entry, api_version) {
+        let is_named = is_of(entry, named, api_version);
+        if is_our_apply(entry) {
+            unite(&mut ours, &entry["fieldsV1"]);
+            continue;
+        }
+        if !is_named && (before.is_some() || !is_adoptable(entry, api_version)) {
             kept_entries.push(entry.clone());
             continue;
         }
         let (taken, kept) = split(&entry["fieldsV1"], &mut Vec::new(), id);
-        if let Some(kept) = kept {
-            let mut entry = entry.clone();
-            entry["fieldsV1"] = kept;
-            kept_entries.push(entry);
+        match kept {
+            Some(kept) if is_named => unite(&mut handed_over, &kept),
+            Some(kept) => {
+                let mut entry = entry.clone();
+                entry["fieldsV1"] = kept;
+                kept_entries.push(entry);
+            }
+            None => {}
         }
         if let Some(taken) = taken {
             unite(&mut ours, &taken);
@@ -59,15 +68,28 @@ pub(super) fn adoption(live: &Value, id: &ObjectId, api_version: &str) -> Option
         return None;
     }
     managers.dedup();
-    kept_entries.push(serde_json::json!({
-        "manager": MANAGER,
-        "operation": "Apply",
-        "apiVersion": api_version,
-        "time": time,
-        "fieldsType": "FieldsV1",
-        "fieldsV1": ours,
-    }));
+    let entry = |manager: &str, operation: &str, fields: &Value| {
+        serde_json::json!({
+            "manager": manager,
+            "operation": operation,
+            "apiVersion": api_version,
+            "time": time,
+            "fieldsType": "FieldsV1",
+            "fieldsV1": fields,
+        })
+    };
+    if !handed_over.is_null() {
+        kept_entries.push(entry(HANDOVER, "Update", &handed_over));
+    }
+    kept_entries.push(entry(MANAGER, "Apply", &ours));
     Some(Adoption { managed_fields: Value::Array(kept_entries), managers, fields: ours })
+}
+
+/// True for what a deployer that is named has written, by update (Helm 3) or by server-side apply (Helm 4).
+fn is_of(entry: &Value, named: &[String], api_version: &str) -> bool {
+    named.iter().any(|manager| entry["manager"] == manager.as_str())
+        && entry["apiVersion"] == api_version
+        && entry.get("subresource").is_none()
 }
 
 fn is_adoptable(entry: &Value, api_version: &str) -> bool {
@@ -222,7 +244,7 @@ mod tests {
 
     #[test]
     fn hands_are_merged_into_our_entry_and_operations_are_not() {
-        let adoption = adoption(&touched(), &id("Deployment"), "apps/v1").unwrap();
+        let adoption = adoption(&touched(), &id("Deployment"), "apps/v1", &[]).unwrap();
         assert_eq!(adoption.managers, ["kubectl-client-side-apply", "kubectl-set"]);
         let containers = json!({"k:{\"name\":\"web\"}": {
             ".": {}, "f:image": {}, "f:env": {
@@ -259,6 +281,35 @@ mod tests {
     }
 
     #[test]
+    fn a_deployer_that_is_named_hands_over_all_it_has() {
+        let fields = json!({"f:spec": {"f:replicas": {}, "f:paused": {}}});
+        let ours = json!({"f:spec": {"f:minReadySeconds": {}}});
+        let entries = json!([
+            entry("helm", "Update", fields.clone()),
+            entry("helm", "Apply", fields),
+            entry("shipway", "Apply", ours),
+            entry("kubectl-edit", "Update", json!({"f:spec": {"f:strategy": {}}})),
+        ]);
+        let live = json!({"metadata": {"managedFields": entries}});
+        let adoption = adoption(&live, &id("Deployment"), "apps/v1", &["helm".to_owned()]).unwrap();
+        assert_eq!(adoption.managers, ["helm"]);
+        assert_eq!(adoption.fields, json!({"f:spec": {"f:paused": {}, "f:minReadySeconds": {}}}));
+        let entries: Vec<_> = adoption
+            .managed_fields
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| {
+                (entry["manager"].as_str().unwrap(), entry["operation"].as_str().unwrap(), entry["fieldsV1"].clone())
+            })
+            .collect();
+        let handed = json!({"f:spec": {"f:replicas": {}}});
+        assert_eq!(entries[0].0, "kubectl-edit");
+        assert_eq!(entries[1], (HANDOVER, "Update", handed));
+        assert_eq!(entries[2], ("shipway", "Apply", adoption.fields.clone()));
+    }
+
+    #[test]
     fn what_is_not_adopted() {
         let fields = json!({"f:spec": {"f:paused": {}}});
         let live = |entries: Value| json!({"metadata": {"managedFields": entries}});
@@ -272,11 +323,11 @@ mod tests {
             json!({"metadata": {}}),
         ];
         for row in rows {
-            assert_eq!(adoption(&row, &id("Deployment"), "apps/v1"), None, "{row}");
+            assert_eq!(adoption(&row, &id("Deployment"), "apps/v1", &[]), None, "{row}");
         }
         let selector = live(json!([entry("kubectl-edit", "Update", json!({"f:spec": {"f:selector": {}}}))]));
-        assert_eq!(adoption(&selector, &id("Service"), "apps/v1"), None);
-        assert!(adoption(&selector, &id("Deployment"), "apps/v1").is_some());
+        assert_eq!(adoption(&selector, &id("Service"), "apps/v1", &[]), None);
+        assert!(adoption(&selector, &id("Deployment"), "apps/v1", &[]).is_some());
     }
 
     #[test]

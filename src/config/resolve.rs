@@ -81,6 +81,7 @@ pub(crate) fn resolve(
         prune: flags.prune,
         prune_all: flags.prune_all,
         yes_prune: flags.yes_prune,
+        adopt: flags.adopt.clone(),
         rerun_hooks: flags.rerun_hooks,
     })
 }

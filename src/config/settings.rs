@@ -28,6 +28,8 @@ pub(crate) struct Flags {
     pub prune_all: bool,
     /// Prune much, and workloads of a guarded environment.
     pub yes_prune: bool,
+    /// Other deployers whose fields are taken over.
+    pub adopt: Vec<String>,
     pub rerun_hooks: bool,
 }
 
@@ -209,6 +211,8 @@ pub(crate) struct Settings {
     pub prune_all: bool,
     /// Prune much, and workloads of a guarded environment.
     pub yes_prune: bool,
+    /// Other deployers whose fields are taken over.
+    pub adopt: Vec<String>,
     /// Run hooks again that have succeeded.
     pub rerun_hooks: bool,
 }

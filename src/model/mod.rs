@@ -20,6 +20,7 @@ mod outcome;
 mod place;
 mod problem;
 mod release;
+mod right;
 mod rollout;
 mod secret;
 mod setting;
@@ -53,6 +54,7 @@ pub use release::{
     Applied, Change, FieldChange, Hook, HookPhase, JobRun, KeptObjects, Live, ObjectChange, Plan, Record, RecordState,
     Release, Target, Traffic,
 };
+pub use right::{Right, in_short, roles};
 pub use rollout::{LogSource, PodStep, Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
 pub use secret::{BuildSecret, Login, Masked, MaskedBytes, Redactor};
 pub use setting::{Origin, Sourced, Variables};

@@ -44,14 +44,14 @@ impl fmt::Display for ObjectId {
 }
 
 /// One step of a [`FieldPath`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PathStep {
     Key(String),
     Index(usize),
 }
 
 /// A path into an object, shown as `spec.template.spec.containers[0].image`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FieldPath(pub Vec<PathStep>);
 
 impl FieldPath {
@@ -87,8 +87,15 @@ impl FieldPath {
         Self(steps)
     }
 
+    /// Takes the values at all these paths out of a body; of a list the last first, so that the others keep their places.
+    pub fn remove_all(paths: &[Self], body: &mut Value) {
+        let mut paths: Vec<&Self> = paths.iter().collect();
+        paths.sort_unstable();
+        paths.iter().rev().for_each(|path| path.remove(body));
+    }
+
     /// Takes the value at this path out of a body, where there is one.
-    pub fn remove(&self, body: &mut Value) {
+    fn remove(&self, body: &mut Value) {
         let Some((last, before)) = self.0.split_last() else { return };
         let parent = before.iter().try_fold(body, |value, step| match step {
             PathStep::Key(key) => value.get_mut(key),
@@ -191,5 +198,20 @@ impl Rendered {
     pub fn object(&self) -> Object {
         let (id, resource, from) = (self.id.clone(), self.resource.clone(), self.from.clone());
         Object { id, resource, body: self.body(), from }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn items_of_a_list_go_together() {
+        let mut body = json!({"env": [{"name": "A"}, {"name": "B"}, {"name": "C", "value": "1"}], "paused": true});
+        let paths = ["env[0]", "env[2].value", "paused", "env[1]"].map(FieldPath::parse);
+        FieldPath::remove_all(&paths, &mut body);
+        assert_eq!(body, json!({"env": [{"name": "C"}]}));
     }
 }

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use futures::future::try_join_all;
 
-use super::{Context, checkout::Checkout, failure::Failure, recorded, secret};
+use super::{Context, checkout::Checkout, elsewhere, failure::Failure, recorded, secret};
 use crate::{
     cluster::{Cluster, ClusterError, Served},
     config::ImageSettings,
     files,
     model::{
-        FieldPath, Image, Note, Origin, Outcome, Problem, Record, Reference, Resource, SourceEvent, Sourced, Target,
-        Traffic,
+        FieldPath, Image, Note, Object, Origin, Outcome, Problem, Record, Reference, Resource, SourceEvent, Sourced,
+        Target, Traffic,
     },
     plan,
     registry::{Registry, check_platform},
@@ -26,6 +26,8 @@ pub(super) struct Application {
     pub(super) images: Vec<ImageSettings>,
     /// True where the manifests come from another renderer (`-f`).
     pub(super) given: bool,
+    /// ConfigMaps and Secrets of the app that are in the cluster and not among the given manifests.
+    pub(super) elsewhere: Vec<Object>,
 }
 
 impl Application {
@@ -44,7 +46,7 @@ impl Application {
         let target = checkout.target()?;
         let manifests = read_manifests(context, &checkout, &target, files)?;
         let images = images(&checkout, &manifests, !files.is_empty())?;
-        Ok(Self { checkout, target, manifests, images, given: !files.is_empty() })
+        Ok(Self { checkout, target, manifests, images, given: !files.is_empty(), elsewhere: Vec::new() })
     }
 
     /// The app and its place, for what is done with what the cluster keeps: nothing of the tree is deployed.
@@ -57,7 +59,14 @@ impl Application {
 
     /// A target without manifests and images.
     pub(super) fn bare(checkout: Checkout, target: Target) -> Self {
-        Self { checkout, target, manifests: Manifests::default(), images: Vec::new(), given: false }
+        Self {
+            checkout,
+            target,
+            manifests: Manifests::default(),
+            images: Vec::new(),
+            given: false,
+            elsewhere: Vec::new(),
+        }
     }
 
     /// Turns to an earlier release in the same place: its commit, its tag, its images.
@@ -142,14 +151,17 @@ impl Application {
 
     pub(super) async fn connect_quietly(&self, context: &Context) -> Result<Cluster, Failure> {
         let options = self.checkout.settings.connection(&self.target.environment.value, &context.variables);
-        Ok(Cluster::connect(&options, &context.redactor, context.listener.clone()).await?)
+        let cluster = Cluster::connect(&options, &context.redactor, context.listener.clone()).await?;
+        Ok(cluster.with_adopted(&self.checkout.settings.adopt))
     }
 
-    /// Asks the cluster about kinds that are not built in; nothing is asked where there are none.
+    /// Asks the cluster about kinds that are not built in, and what given manifests leave out; nothing is asked where there
+    /// are none.
     ///
     /// # Errors
     /// Kinds that it serves in other versions only, or not at all while no manifest defines them.
     pub(super) async fn learn_kinds(&mut self, cluster: &Cluster) -> Result<(), Failure> {
+        self.elsewhere = elsewhere::configuration(self, cluster).await?;
         let custom = self.manifests.custom_kinds();
         if custom.is_empty() {
             return Ok(());

@@ -11,7 +11,7 @@ use super::{
     delivery::{Delivery, Unproven},
     failure::{Failure, conclude},
     namespace::{self, Ground},
-    observe, order, planned, prepare, record, rollback,
+    observe, order, planned, prepare, record, rights, rollback,
 };
 use crate::{
     cluster::Cluster,
@@ -46,6 +46,17 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
 
 /// Deploys, by a plan where there is one, and writes into the outcome what is known at each moment.
 pub(super) async fn deploy(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    planned: Option<Planned>,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let ended = attempt(context, application, cluster, planned, outcome).await;
+    rights::explain(application, cluster, ended).await
+}
+
+async fn attempt(
     context: &Context,
     application: &Application,
     cluster: &Cluster,

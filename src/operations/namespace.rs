@@ -62,6 +62,9 @@ pub(super) async fn look(
     if let Some(live) = &live {
         plan::may_enter(&marks, live, None)?;
     }
+    if let Some(live) = live.as_ref().filter(|live| live.leaving && !preview.create_namespace) {
+        return Err(Problem { exit: Exit::Cluster, ..held_up(live) }.into());
+    }
     let maker = match &live {
         Some(live) if !(live.leaving && preview.create_namespace) => Maker::Nobody,
         _ if preview.create_namespace => Maker::Shipway,

@@ -6,9 +6,12 @@ use super::{
     Context,
     application::Application,
     failure::{Failure, conclude},
-    namespace, planned, prepare,
+    namespace, planned, prepare, rights,
 };
-use crate::model::{Answer, Exit, Hook, HookPhase, Outcome, Plan, Stage};
+use crate::{
+    cluster::Cluster,
+    model::{Answer, Exit, Hook, HookPhase, Outcome, Plan, Stage},
+};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Options {
@@ -34,19 +37,29 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
 async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Result<Plan, Failure> {
     let mut application = Application::read(context, &options.files)?;
     application.describe(outcome);
-    let registry = application.registry(context);
     // server and images are the answer's own first lines
     let cluster = application.connect_quietly(context).await?;
     application.learn_kinds(&cluster).await?;
+    let planned = ask((context, options), &application, &cluster, outcome).await;
+    rights::explain(&application, &cluster, planned).await
+}
+
+async fn ask(
+    (context, options): (&Context, &Options),
+    application: &Application,
+    cluster: &Cluster,
+    outcome: &mut Outcome,
+) -> Result<Plan, Failure> {
+    let registry = application.registry(context);
     let images = application.find_images(&registry).await?;
-    let rendered = || Ok(prepare::release(&application, &images, None, None)?.release.objects);
-    let ground = namespace::look(&application, &cluster, rendered).await?;
+    let rendered = || Ok(prepare::release(application, &images, None, None)?.release.objects);
+    let ground = namespace::look(application, cluster, rendered).await?;
     let target = &application.target;
     let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
-    let prepared = prepare::prepare(context, &application, &cluster, images).await?;
+    let prepared = prepare::prepare(context, application, cluster, images).await?;
     ground.refuse_others(&prepared.history)?;
     if let Some(file) = &options.out {
-        planned::write(context, &application, &cluster, &prepared, file)?;
+        planned::write(context, application, cluster, &prepared, file)?;
         outcome.truth = Some(format!("`shipway deploy --plan {}` does this, or refuses", file.display()));
     }
     Ok(Plan {

@@ -2,12 +2,14 @@
 
 use futures::future::try_join;
 
-use super::{Context, application::Application, apply::Step, failure::Failure, places, prune, replicas};
+use super::{
+    Context, application::Application, apply::Step, failure::Failure, ownership, places, prune, replicas, rights,
+};
 use crate::{
     cluster::{Cluster, History, Rehearsed, is_untouched, owns_all},
     model::{
-        Ancestry, ApplyEvent, Commit, Exit, Image, JobRun, Live, Note, ObjectChange, Problem, Record, RecordState,
-        Release, Rendered, Traffic, Verdict,
+        Ancestry, ApplyEvent, Commit, FieldPath, Image, JobRun, Live, Note, ObjectChange, Record, RecordState, Release,
+        Rendered, Traffic, Verdict,
     },
     plan,
     render::{self, Rendering},
@@ -123,7 +125,7 @@ pub(super) async fn survey(
 ) -> Result<Prepared, Failure> {
     let Draft { release, jobs, skipped, history, traffic, order, source } = draft;
     let live = cluster.survey(&release.objects).await?;
-    foreign_owners(&release.target.app, &release.objects, &live)?;
+    ownership::check(context, application, &release.objects, &live)?;
     let (rehearsed, replicas) =
         rehearse_touched(context, application, cluster, (&release.objects, &live), &history).await?;
     let owned = live.iter().zip(&rehearsed).map(|pair| match pair {
@@ -139,6 +141,7 @@ pub(super) async fn survey(
     let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
     let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
     changes.extend(gone.iter().map(prune::change));
+    rights::foresee(context, cluster, &release, (&changes, &gone)).await?;
     let (given, live_color) = (application.given, traffic.and_then(|traffic| traffic.color));
     Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone, given, source, live_color })
 }
@@ -183,6 +186,7 @@ pub(super) fn release(
         live_selector: traffic.map(|traffic| &traffic.selector),
         allow: &settings.allow,
         image_paths: &settings.image_paths.value,
+        elsewhere: &application.elsewhere,
         revision: history.map(|history| history.next),
         runs: &history.map(|history| earlier_runs(history, settings.rerun_hooks)).unwrap_or_default(),
         is_first: history.is_none_or(|history| history.last_succeeded().is_none()),
@@ -209,23 +213,6 @@ fn earlier_runs(history: &History, rerun: bool) -> Vec<JobRun> {
     let counts = |record: &Record, run: &JobRun| record.state == RecordState::Running || (run.done && !rerun);
     let newest_first = history.records.iter().rev();
     newest_first.flat_map(|record| record.jobs.iter().filter(|run| counts(record, run)).cloned()).collect()
-}
-
-/// An object that bears another app's label is not ours to write.
-fn foreign_owners(app: &str, objects: &[Rendered], live: &[Live]) -> Result<(), Failure> {
-    let problems: Vec<Problem> = objects
-        .iter()
-        .zip(live)
-        .filter_map(|(object, live)| {
-            let labels = live.body.as_ref()?.pointer("/metadata/labels")?;
-            let owner = labels.get("shipway.dev/app")?.as_str()?;
-            let text = format!("it belongs to the app {owner}, and this is {app}");
-            let hint = format!("rename {} in one of the two apps", object.id);
-            (owner != app)
-                .then(|| Problem::new("foreign-object", Exit::Cluster, text).about(object.id.clone()).hint(hint))
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
 }
 
 /// Rehearses what the last record does not prove to be as it was written; what it proves stands for its own rehearsal.
@@ -277,7 +264,7 @@ async fn rehearse(
     for (object, answer) in objects.iter().zip(cluster.rehearse(objects, live).await) {
         match answer {
             Ok(Rehearsed::Done { mut body, leaving, adopts, .. }) => {
-                leaving.iter().for_each(|path| path.remove(&mut body));
+                FieldPath::remove_all(&leaving, &mut body);
                 if !adopts.is_empty() {
                     context.tell(ApplyEvent::Adopted { object: object.id.clone(), managers: adopts });
                 }

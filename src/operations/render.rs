@@ -43,6 +43,7 @@ async fn rendered(context: &Context, application: &Application, secrets: bool) -
         live_selector: None,
         allow: &settings.allow,
         image_paths: &settings.image_paths.value,
+        elsewhere: &[],
         revision: None,
         runs: &[],
         is_first: false,

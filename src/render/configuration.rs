@@ -58,7 +58,7 @@ fn kind_of(object: &Object) -> Option<&'static str> {
 }
 
 /// Every ConfigMap and Secret that the pods of a template read.
-fn used(body: &Value, template: &FieldPath) -> BTreeSet<(&'static str, String)> {
+pub(super) fn used(body: &Value, template: &FieldPath) -> BTreeSet<(&'static str, String)> {
     references(body, template).into_iter().map(|(_, kind, name)| (kind, name)).collect()
 }
 

@@ -3,6 +3,7 @@
 mod check;
 mod color;
 mod configuration;
+mod elsewhere;
 mod error;
 mod hooks;
 mod images;
@@ -18,6 +19,7 @@ mod substitute;
 mod template;
 mod versions;
 
+pub(crate) use elsewhere::configuration_elsewhere;
 pub(crate) use error::RenderError;
 pub(crate) use images::app_image;
 pub(crate) use read::{Manifests, read};

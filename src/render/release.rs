@@ -35,6 +35,8 @@ pub(crate) struct Rendering<'r> {
     pub allow: &'r Allow,
     /// Where images stand outside of pod templates.
     pub image_paths: &'r [ImagePath],
+    /// ConfigMaps and Secrets of the app that are in the cluster and not among the manifests: they count in hashes.
+    pub elsewhere: &'r [Object],
     /// The release's number, which Jobs are named by; none keeps their names.
     pub revision: Option<u64>,
     /// The Jobs of earlier releases, the newest first.
@@ -118,6 +120,7 @@ impl<'r> Work<'r> {
 
     /// Pods may stand before what they use.
     fn gather_configuration(&mut self) {
+        self.rendering.elsewhere.iter().for_each(|object| self.configuration.add(object));
         for mut object in self.manifests.objects().filter(is_configuration) {
             if scope::place_in(&mut object, self.target, self.rendering.allow, self.manifests).is_ok() {
                 encode_string_data(&mut object);
@@ -436,6 +439,7 @@ spec:
             live_selector: None,
             allow: ALLOW,
             image_paths: &[],
+            elsewhere: &[],
             revision: None,
             runs: &[],
             is_first: true,

@@ -1,5 +1,6 @@
 //! Whole runs of the real binary against real components (`script/cluster up`).
 
+mod adoption;
 mod blue_green;
 mod build;
 mod configuration;
@@ -19,6 +20,7 @@ mod page;
 mod plan;
 mod prune;
 mod reading;
+mod refusals;
 mod registry;
 mod release;
 mod replicas;

@@ -7,6 +7,7 @@ pub mod proxy;
 mod run;
 pub mod small;
 mod turns;
+pub mod webhook;
 
 pub use bench::{Bench, image_labels};
 pub use project::{Project, git, manifests};

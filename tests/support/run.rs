@@ -85,6 +85,11 @@ impl Running {
         self.child.id()
     }
 
+    /// True once it says no more.
+    pub fn has_ended(&self) -> bool {
+        self.stderr.is_finished()
+    }
+
     /// Waits until its story has this text; panics where it ends without.
     pub fn until_says(&self, text: &str) {
         while !self.said().contains(text) {

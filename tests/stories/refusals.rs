@@ -1,0 +1,295 @@
+//! A server that refuses: told before the first write where that can be known, with the reason and what to do.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::{
+    Project, Run, manifests, small,
+    webhook::{Does, Webhook},
+};
+
+fn kubectl(project: &Project, arguments: &[&str], input: &str) -> String {
+    let output = project.bench.try_kubectl(&[&["-n", &project.namespace("qa")], arguments].concat(), input);
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// With its namespace there.
+fn project(story: &str) -> Project {
+    let project = small::project(story, "one");
+    project.bench.kubectl(&["create", "namespace", &project.namespace("qa")]);
+    project
+}
+
+/// None of the app's objects is there.
+fn assert_untouched(project: &Project) {
+    let found = kubectl(project, &["get", "configmap,secret,service,deployment,job", "-o", "name"], "");
+    let ours: Vec<&str> = found.lines().filter(|name| !name.ends_with("kube-root-ca.crt")).collect();
+    assert_eq!(ours, [""; 0]);
+}
+
+fn map(name: &str, data: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  {data}\n")
+}
+
+#[test]
+fn a_policy_of_the_cluster_refuses_before_anything_is_written() {
+    let project = project("policy");
+    let (name, namespace) = (format!("{}.example.com", project.app), project.namespace("qa"));
+    let policy = format!(
+        "apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicy\nmetadata: {{name: {name}}}\nspec:\n  \
+         matchConstraints:\n    resourceRules:\n      - {{apiGroups: [''], apiVersions: [v1], operations: [CREATE, UPDATE], resources: [configmaps]}}\n  \
+         validations:\n    - {{expression: \"!has(object.data) || !('version' in object.data)\", message: no versions here}}\n---\n\
+         apiVersion: admissionregistration.k8s.io/v1\nkind: ValidatingAdmissionPolicyBinding\nmetadata: {{name: {name}}}\nspec:\n  \
+         policyName: {name}\n  validationActions: [Deny]\n  matchResources:\n    namespaceSelector: {{matchLabels: {{kubernetes.io/metadata.name: {namespace}}}}}\n"
+    );
+    kubectl(&project, &["create", "-f", "-"], &policy);
+    let probe = ["-n", &namespace, "create", "configmap", "probe", "--dry-run=server", "--from-literal=version=1"];
+    while project.bench.try_kubectl(&probe, "").status.success() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let run = project.run(&["deploy"]);
+    project.bench.kubectl(&["delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", &name]);
+    run.expect(5).says("error[admission-denied]").says("configmap/settings").says("no versions here").says(&name);
+    assert_untouched(&project);
+}
+
+fn refused_by_webhook(story: &str, does: Does) -> Run {
+    let project = project(story);
+    let webhook = Webhook::start(&project.namespace("qa"), does);
+    let run = project.run(&["deploy"]);
+    drop(webhook);
+    assert_untouched(&project);
+    let run = run.expect(5);
+    run.says(&format!("{}.example.com", project.namespace("qa")));
+    run
+}
+
+#[test]
+fn a_webhook_refuses_before_anything_is_written() {
+    let run = refused_by_webhook("hookdeny", Does::Deny("freeze until Monday"));
+    run.says("error[admission-denied]").says("configmap/settings").says("freeze until Monday");
+}
+
+#[test]
+fn a_webhook_that_does_not_answer_is_told_by_name_and_soon() {
+    let run = refused_by_webhook("hooksilent", Does::Nothing);
+    run.says("error[admission-failed]").says("configmap/settings");
+    assert!(run.seconds < 20.0, "told after {:.0} s", run.seconds);
+}
+
+#[test]
+fn a_quota_that_is_used_up_is_told_with_its_numbers() {
+    let project = project("quota");
+    let quota = "apiVersion: v1\nkind: ResourceQuota\nmetadata: {name: few}\nspec: {hard: {count/services: '0'}}\n";
+    kubectl(&project, &["create", "-f", "-"], quota);
+    kubectl(&project, &["wait", "resourcequota/few", "--for=jsonpath={.status.used}", "--timeout=30s"], "");
+    let run = project.run(&["deploy"]).expect(5);
+    run.says("error[quota-exceeded]").says("service/web").says("few").says("limited: count/services=0");
+    assert_untouched(&project);
+}
+
+#[test]
+fn a_namespace_that_is_going_is_told_with_what_holds_it() {
+    let project = project("going");
+    let held = map("held", "a: b").replace("  name: held\n", "  name: held\n  finalizers: [example.com/hold]\n");
+    kubectl(&project, &["create", "-f", "-"], &held);
+    let namespace = project.namespace("qa");
+    project.bench.kubectl(&["delete", "namespace", &namespace, "--wait=false"]);
+    let remains =
+        ["wait", &format!("namespace/{namespace}"), "--for=condition=NamespaceFinalizersRemaining", "--timeout=60s"];
+    project.bench.kubectl(&remains);
+    let run = project.run(&["deploy"]);
+    kubectl(
+        &project,
+        &["patch", "configmap", "held", "--type=json", "-p", r#"[{"op":"remove","path":"/metadata/finalizers"}]"#],
+        "",
+    );
+    run.expect(5).says("error[namespace-terminating]").says(&namespace).says("example.com/hold");
+}
+
+#[test]
+fn two_apps_that_name_one_object_do_not_fight() {
+    let (first, second) = (small::project("firstapp", "one"), small::project("secondapp", "two"));
+    first.run(&["deploy"]).expect(0);
+    let namespace = first.namespace("qa");
+    let run = second.run(&["deploy", "--namespace", &namespace]).expect(5);
+    run.says("error[foreign-object]").says("configmap/settings").says(&first.app).says("rename");
+    let live = first.bench.get(&namespace, &["configmap", "settings"]);
+    assert_eq!(live["data"]["version"], "one");
+}
+
+#[test]
+fn every_fault_of_the_manifests_is_told_at_once_with_its_place() {
+    let project = project("faulty");
+    let web = std::fs::read_to_string(project.root().join("kubernetes/web.yaml")).expect("a manifest");
+    project.write("kubernetes/web.yaml", &web.replace("  replicas: 1", "  replica: 1"));
+    project.write("kubernetes/service.yaml", &manifests::service("web", "").replace("port: 80\n", "port: eighty\n"));
+    let twice = "          env:\n            - {name: A, value: '1'}\n            - {name: A, value: '2'}\n";
+    let job = std::fs::read_to_string(project.root().join("kubernetes/migrate.yaml")).expect("a manifest");
+    project.write("kubernetes/migrate.yaml", &format!("{job}{twice}"));
+    let run = project.run(&["deploy"]).expect(2);
+    run.says("kubernetes/web.yaml:6:3").says("unknown field `spec.replica`");
+    run.says("kubernetes/service.yaml:8:7").says("expected a number");
+    run.says("kubernetes/migrate.yaml:").says("`A` stands twice");
+    assert!(run.seconds < 10.0, "told after {:.0} s", run.seconds);
+    assert_untouched(&project);
+}
+
+#[test]
+fn a_key_that_leaves_string_data_leaves_the_cluster() {
+    let project = small::project("stringdata", "one");
+    let secret = |more: &str| {
+        format!("apiVersion: v1\nkind: Secret\nmetadata:\n  name: keys\nstringData:\n  stays: hush-hush\n{more}")
+    };
+    project.write("kubernetes/keys.yaml", &secret("  goes: hush-again\n"));
+    let keys = || {
+        let live = project.bench.get(&project.namespace("qa"), &["secret", "keys"]);
+        live["data"].as_object().expect("data").keys().cloned().collect::<Vec<_>>()
+    };
+    project.run(&["deploy"]).expect(0);
+    assert_eq!(keys(), ["goes", "stays"]);
+    project.write("kubernetes/keys.yaml", &secret(""));
+    let run = project.run(&["deploy"]).expect(0);
+    run.never_says("hush");
+    assert_eq!(keys(), ["stays"]);
+}
+
+#[test]
+fn a_field_that_cannot_change_is_named_with_the_remedy() {
+    let project = small::project("immutable", "one");
+    project.run(&["deploy"]).expect(0);
+    let web = std::fs::read_to_string(project.root().join("kubernetes/web.yaml")).expect("a manifest");
+    project.write("kubernetes/web.yaml", &web.replace("app: web\n", "app: other\n"));
+    let run = project.run(&["deploy"]).expect(5);
+    run.says("error[immutable-field]").says("deployment/web").says("spec.selector").says("kubernetes/web.yaml:");
+    run.says("delete the object yourself");
+}
+
+#[test]
+fn a_renamed_service_meets_its_own_node_port() {
+    let project = small::project("nodeport", "one");
+    project.run(&["deploy"]).expect(0);
+    let live = project.bench.get(&project.namespace("qa"), &["service", "web"]);
+    let port = live["spec"]["ports"][0]["nodePort"].as_u64().expect("a node port");
+    let fixed =
+        |name: &str| manifests::service(name, "").replace("port: 80\n", &format!("port: 80\n      nodePort: {port}\n"));
+    project.write("kubernetes/service.yaml", &fixed("web"));
+    project.run(&["deploy"]).expect(0);
+    project.write("kubernetes/service.yaml", &fixed("web-two").replace("    app: web-two", "    app: web"));
+    let run = project.run(&["deploy"]).expect(5);
+    run.says("service/web-two").says(&port.to_string()).says("old name").says("delete that Service first");
+}
+
+/// Somebody writes the same field all the time: shipway mends it or says why not, and the next run has the last word.
+#[test]
+fn an_object_that_changes_during_a_deploy_is_never_left_half_done() {
+    let project = small::project("busy", "one");
+    project.run(&["deploy"]).expect(0);
+    let namespace = project.namespace("qa");
+    let version = || {
+        let live = project.bench.get(&namespace, &["configmap", "settings"]);
+        live["data"]["version"].as_str().expect("a version").to_owned()
+    };
+    let patch = |value: usize| {
+        let patch = format!(r#"{{"data": {{"version": "hand-{value}"}}}}"#);
+        project.bench.kubectl(&["-n", &namespace, "patch", "configmap", "settings", "-p", &patch]);
+    };
+    small::write(&project, "two");
+    patch(0);
+    let running = project.start(&["deploy", "--output", "json"]);
+    let mut writes = 0;
+    while !running.has_ended() {
+        writes += 1;
+        patch(writes);
+    }
+    assert!(writes > 0);
+    let run = running.wait();
+    assert!([0, 5].contains(&run.code), "{}", run.transcript());
+    let objects = run.outcome()["objects"].as_array().cloned().unwrap_or_default();
+    let settings = objects.iter().find(|object| object["name"] == "settings").expect("the object in the outcome");
+    if run.code == 0 {
+        assert_eq!(settings["change"], "changed", "{}", run.transcript());
+    }
+    project.run(&["deploy"]).expect(0);
+    assert_eq!(version(), "two");
+}
+
+/// An account that may do all that a deploy of this app needs, but for what `without` names.
+fn login(project: &mut Project, without: &str) {
+    let namespace = project.namespace("qa");
+    let rules: String = [
+        ("", "namespaces", "get,patch"),
+        ("", "configmaps", "get,list,watch,create,patch,delete"),
+        ("", "secrets", "get,list,watch,create,patch,delete"),
+        ("", "services", "get,list,watch,create,patch,delete"),
+        ("", "pods,events", "get,list,watch"),
+        ("", "pods/log", "get"),
+        ("apps", "deployments", "get,list,watch,create,patch,delete"),
+        ("apps", "replicasets", "get,list,watch"),
+        ("batch", "jobs", "get,list,watch,create,patch,delete"),
+        ("discovery.k8s.io", "endpointslices", "get,list,watch"),
+        ("coordination.k8s.io", "leases", "get,create,update"),
+    ]
+    .iter()
+    .filter(|(_, resources, _)| *resources != without)
+    .map(|(group, resources, verbs)| {
+        format!("  - {{apiGroups: ['{group}'], resources: [{resources}], verbs: [{verbs}]}}\n")
+    })
+    .collect();
+    let account = format!(
+        "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: ci}}\n---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: ci}}\nrules:\n{rules}---\n\
+         apiVersion: rbac.authorization.k8s.io/v1\nkind: RoleBinding\nmetadata: {{name: ci}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: ci}}\nsubjects: [{{kind: ServiceAccount, name: ci}}]\n"
+    );
+    kubectl(project, &["apply", "-f", "-"], &account);
+    let token = kubectl(project, &["create", "token", "ci"], "");
+    let config = std::fs::read_to_string(project.bench.variable("KUBECONFIG")).expect("a kubeconfig");
+    let field = |name: &str| {
+        let value = config.lines().find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": "));
+        value.unwrap_or_else(|| panic!("no {name}")).to_owned()
+    };
+    let (server, authority) = (field("server"), field("certificate-authority-data"));
+    project.unset("KUBECONFIG");
+    project.set("K8S_SERVER", &server);
+    project.set("K8S_CA", &authority);
+    project.set("K8S_TOKEN", token.trim());
+    assert!(namespace.ends_with("-qa"));
+}
+
+/// The YAML of the evidence, as an administrator would paste it.
+fn role(run: &Run) -> String {
+    let outcome = run.outcome();
+    let problems = outcome["problems"].as_array().cloned().unwrap_or_default();
+    let evidence = problems.iter().flat_map(|problem| problem["evidence"].as_array().cloned().unwrap_or_default());
+    let role = evidence.into_iter().find(|found: &Value| found["label"] == "role").expect("a role");
+    role["lines"].as_array().expect("lines").iter().map(|line| format!("{}\n", line.as_str().unwrap())).collect()
+}
+
+fn a_missing_right(story: &str, without: &str, said: &str) {
+    let mut project = project(story);
+    login(&mut project, without);
+    project.run(&["deploy"]).expect(5).says("error[cluster-denied]").says(said).says("kind: RoleBinding");
+    assert_untouched(&project);
+    let run = project.run(&["deploy", "--output", "json"]).expect(5);
+    // what is told is enough
+    kubectl(&project, &["apply", "-f", "-"], &role(&run));
+    project.run(&["deploy"]).expect(0);
+}
+
+#[test]
+fn a_missing_right_to_write_is_told_before_the_first_write_with_the_role_that_does() {
+    a_missing_right("norightwrite", "services", "create, get, list, patch, watch services");
+}
+
+#[test]
+fn a_missing_right_to_follow_is_told_before_the_first_write_with_the_role_that_does() {
+    a_missing_right("norightwatch", "replicasets", "list, watch replicasets");
+}
+
+#[test]
+fn a_missing_right_to_lock_is_told_before_the_first_write_with_the_role_that_does() {
+    a_missing_right("norightlock", "leases", "create, get, update leases");
+}
