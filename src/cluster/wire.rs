@@ -51,8 +51,15 @@ pub(super) async fn cluster(script: Script) -> (Cluster, Arc<Told>) {
     let inner = Inner::new((client, connection), None, Redactor::default(), Arc::clone(&told) as _);
     let patience = Duration::from_secs(60);
     let silence = Duration::from_millis(200);
-    let cluster =
-        Cluster { inner: Arc::new(inner), patience, stop: Stop::default(), deadline: None, silence, fence: None };
+    let cluster = Cluster {
+        inner: Arc::new(inner),
+        patience,
+        stop: Stop::default(),
+        deadline: None,
+        silence,
+        fence: None,
+        adopted: Arc::default(),
+    };
     (cluster, told)
 }
 

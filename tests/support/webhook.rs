@@ -9,7 +9,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{Bench, proxy_tls::Own};
+use super::{Bench, proxy::tls::Own};
 
 /// What the webhook does when it is asked.
 #[derive(Clone, Copy)]
@@ -36,7 +36,7 @@ impl Webhook {
         let address = listener.local_addr().expect("an address");
         let own = Own::new();
         runtime.spawn(serve(listener, own.acceptor(), does));
-        let webhook = Self { name: format!("{namespace}.example.com"), bench: Bench::shared(), _runtime: runtime };
+        let webhook = Self { name: format!("{namespace}.example.com"), bench: Bench, _runtime: runtime };
         let made = webhook.bench.try_kubectl(&["create", "-f", "-"], &webhook.configuration(namespace, address, &own));
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         webhook.until_asked(namespace);

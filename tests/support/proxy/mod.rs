@@ -36,7 +36,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use super::{Bench, Project, Run};
 
 mod rule;
-mod tls;
+pub mod tls;
 
 pub use rule::{Answer, Fault, Rule, Seen, Then};
 
