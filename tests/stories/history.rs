@@ -325,3 +325,29 @@ fn a_rollback_moves_no_traffic() {
     project.run(&["switch"]).expect(0);
     assert_eq!(live(), first);
 }
+
+#[test]
+fn a_failure_on_the_idle_colour_gives_way_and_what_serves_stays() {
+    let project = blue_green::project("bgfail");
+    let with = |more: &str| format!("manifests: [kubernetes, kubernetes/bg]\nblue_green:\n  service: web\n{more}");
+    project.write("shipway.yaml", &with("deploy: {on_failure: rollback}\n"));
+    project.commit("Go back after a failure");
+    project.run(&["release", "--switch"]).expect(0);
+    let first = blue_green::live(&project);
+    demo::add_server(&project, "two");
+    for color in ["blue", "green"] {
+        let file = format!("kubernetes/bg/{color}.yaml");
+        let text = std::fs::read_to_string(project.root().join(&file)).expect("a manifest");
+        project.write(&file, &text.replace("path: /appstatus\n", "path: /missing\n"));
+    }
+    project.write("kubernetes/added.yaml", &map("added", "b"));
+    project.commit("Never get ready");
+    let run = project.run(&["release", "--timeout", "10s"]);
+    assert!([6, 7].contains(&run.code), "{}", run.transcript());
+    run.says("rolled back to revision 1");
+    assert_eq!(blue_green::live(&project), first, "the failure moved the traffic");
+    let serving = format!("web-{first}");
+    let live = project.bench.get(&project.namespace("qa"), &["deployment", &serving]);
+    assert_eq!(live["metadata"]["generation"], 1, "what serves was written to");
+    assert_eq!(live["status"]["readyReplicas"], 2);
+}
