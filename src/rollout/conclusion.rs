@@ -104,7 +104,9 @@ fn late(track: &Track, problem: Option<&Problem>, time: &TimeUp) -> Problem {
         return Problem { exit: Exit::TimedOut, ..problem.clone() };
     }
     let awaiting = track.progress.awaiting.as_deref().unwrap_or("its status");
-    let text = format!("{id} is not ready after {}: waiting for {awaiting}", time.text());
+    // a pod's state is a sentence of its own
+    let lead = if awaiting.starts_with("pod ") { "" } else { "waiting for " };
+    let text = format!("{id} is not ready after {}: {lead}{awaiting}", time.text());
     let problem = Problem::new("timed-out", Exit::TimedOut, text).about(id.clone());
     problem.hint("`shipway status` shows the pods").hint("`--timeout` gives it more time")
 }

@@ -2,7 +2,6 @@
 
 use crate::support::{Project, manifests};
 
-/// A project on a branch whose image is at the registry.
 /// No namespace of the project is there.
 fn assert_untouched(project: &Project) {
     let namespaces = project.bench.kubectl(&["get", "namespace", "-o", "name"]);

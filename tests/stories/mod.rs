@@ -26,3 +26,4 @@ mod release;
 mod replicas;
 mod secrets;
 mod status;
+mod verdicts;

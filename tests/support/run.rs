@@ -75,8 +75,8 @@ pub struct Running {
     child: Child,
     arguments: String,
     started: Instant,
-    stdout: JoinHandle<String>,
-    stderr: JoinHandle<String>,
+    stdout: JoinHandle<(String, Instant)>,
+    stderr: JoinHandle<(String, Instant)>,
     story: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -115,22 +115,23 @@ impl Running {
             }
             std::thread::sleep(Duration::from_millis(5));
         };
-        let seconds = self.started.elapsed().as_secs_f64();
-        let stdout = self.stdout.join().expect("a reader that ends");
-        let stderr = self.stderr.join().expect("a reader that ends");
+        let (stdout, _) = self.stdout.join().expect("a reader that ends");
+        // it may have ended long before anybody waited for it
+        let (stderr, ended) = self.stderr.join().expect("a reader that ends");
+        let seconds = ended.duration_since(self.started).as_secs_f64();
         Run { arguments: self.arguments, code: status.code().unwrap_or(-1), stdout, stderr, seconds }
     }
 }
 
-/// Reads to the end; what was read is in `kept` at each moment.
-fn reader(mut from: impl Read + Send + 'static, kept: Arc<Mutex<Vec<u8>>>) -> JoinHandle<String> {
+/// Reads to the end, and answers when that was; what was read is in `kept` at each moment.
+fn reader(mut from: impl Read + Send + 'static, kept: Arc<Mutex<Vec<u8>>>) -> JoinHandle<(String, Instant)> {
     std::thread::spawn(move || {
         let mut piece = [0; 4096];
         // a killed child ends the stream: what was read until then is what there is
         while let Ok(read @ 1..) = from.read(&mut piece) {
             kept.lock().expect("nobody panics with it").extend_from_slice(&piece[..read]);
         }
-        String::from_utf8_lossy(&kept.lock().expect("nobody panics with it")).into_owned()
+        (String::from_utf8_lossy(&kept.lock().expect("nobody panics with it")).into_owned(), Instant::now())
     })
 }
 

@@ -1,0 +1,387 @@
+//! What a real kubelet makes of workloads that go wrong, or only look so: exit code, reason and time of each verdict.
+//!
+//! The cases of a group run at once, each in a namespace of its own: nearly all of their time is waiting.
+
+use serde_json::{Value, json};
+
+use crate::support::{Project, Running};
+
+/// One workload and what is to be told of it.
+struct Case {
+    name: &'static str,
+    objects: Vec<Value>,
+    flags: &'static [&'static str],
+    code: i32,
+    /// The code of the finding; empty for a success.
+    reason: &'static str,
+    says: &'static str,
+    /// Seconds within which the verdict is to be there.
+    within: f64,
+}
+
+const DEADLINE: &[&str] = &["--timeout", "12s"];
+
+fn fails(name: &'static str, objects: Vec<Value>, reason: &'static str, says: &'static str) -> Case {
+    Case { name, objects, flags: &[], code: 6, reason, says, within: 60.0 }
+}
+
+/// It waits for what may still come, until time is up.
+fn times_out(name: &'static str, objects: Vec<Value>, reason: &'static str, says: &'static str) -> Case {
+    Case { name, objects, flags: DEADLINE, code: 7, reason, says, within: 30.0 }
+}
+
+fn succeeds(name: &'static str, objects: Vec<Value>, says: &'static str) -> Case {
+    Case { name, objects, flags: &[], code: 0, reason: "", says, within: 60.0 }
+}
+
+fn image() -> String {
+    format!("{}/base/busybox:1", crate::support::Bench.variable("REGISTRY"))
+}
+
+/// A container that runs a script; `more` is laid over it.
+fn container(script: &str, more: Value) -> Value {
+    merged(json!({"name": "web", "image": image(), "command": ["/bin/sh", "-c", script]}), more)
+}
+
+fn merged(mut base: Value, more: Value) -> Value {
+    for (key, value) in more.as_object().into_iter().flatten() {
+        base[key] = value.clone();
+    }
+    base
+}
+
+fn template(container: Value, more: Value) -> Value {
+    let spec = merged(json!({"terminationGracePeriodSeconds": 1, "containers": [container]}), more);
+    json!({"metadata": {"labels": {"app": "web"}}, "spec": spec})
+}
+
+fn object(api_version: &str, kind: &str, name: &str, spec: Value) -> Value {
+    json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec})
+}
+
+/// A workload of one replica; `more` is laid over its spec.
+fn workload(kind: &str, template: Value, more: Value) -> Value {
+    let base = json!({"selector": {"matchLabels": {"app": "web"}}, "template": template});
+    object("apps/v1", kind, "web", merged(base, more))
+}
+
+fn deployment(script: &str, more: Value) -> Value {
+    workload("Deployment", template(container(script, more), json!({})), json!({}))
+}
+
+fn pod_of(script: &str, more: Value) -> Value {
+    workload("Deployment", template(container(script, json!({})), more), json!({}))
+}
+
+fn job(script: &str, more: Value) -> Value {
+    let template = template(container(script, json!({})), json!({"restartPolicy": "Never"}));
+    object("batch/v1", "Job", "web", merged(json!({"backoffLimit": 0, "template": template}), more))
+}
+
+const RUNS: &str = "exec sleep 10000";
+
+/// Runs all at once; every verdict that is not as it should be is told.
+fn check(cases: Vec<Case>) {
+    let started: Vec<(Case, Project, Running)> = cases.into_iter().map(start).collect();
+    let wrong: Vec<String> = started
+        .into_iter()
+        .filter_map(|(case, project, running)| {
+            let run = running.wait();
+            drop(project);
+            let text = format!("{}{}", run.stderr, run.stdout);
+            let reason = format!("error[{}]", case.reason);
+            let right = run.code == case.code
+                && (case.reason.is_empty() || text.contains(&reason))
+                && text.contains(case.says)
+                && run.seconds < case.within;
+            (!right).then(|| {
+                format!(
+                    "{}: wanted exit {} {} {:?} within {} s\n{}",
+                    case.name,
+                    case.code,
+                    case.reason,
+                    case.says,
+                    case.within,
+                    run.transcript()
+                )
+            })
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+fn start(mut case: Case) -> (Case, Project, Running) {
+    let project = Project::new(case.name);
+    project.branch("feature");
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": project.namespace("qa")}});
+    case.objects.insert(0, namespace);
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": case.objects});
+    project.write("objects.json", &list.to_string());
+    project.commit("Describe it");
+    let running = project.start(&[&["deploy", "-f", "objects.json"], case.flags].concat());
+    (case, project, running)
+}
+
+#[test]
+fn images_that_cannot_be_had() {
+    let with = |image: String| vec![deployment(RUNS, json!({"image": image}))];
+    let bench = crate::support::Bench;
+    let (open, login) = (bench.variable("REGISTRY"), bench.variable("REGISTRY_LOGIN"));
+    let auth = json!({"auths": {&login: {"username": "somebody", "password": "wrong-password"}}}).to_string();
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "login"},
+        "type": "kubernetes.io/dockerconfigjson", "stringData": {".dockerconfigjson": auth}});
+    let private = template(
+        container(RUNS, json!({"image": format!("{login}/team/private:1")})),
+        json!({"imagePullSecrets": [{"name": "login"}]}),
+    );
+    check(vec![
+        Case {
+            within: 15.0,
+            ..fails("notag", with(format!("{open}/base/busybox:nothere")), "image-not-found", "busybox:nothere")
+        },
+        Case {
+            within: 15.0,
+            ..fails("norepo", with(format!("{open}/team/nothere:1")), "image-not-found", "team/nothere:1")
+        },
+        fails("nologin", with(format!("{login}/team/private:1")), "image-pull-denied", "no imagePullSecrets stand"),
+        fails(
+            "wronglogin",
+            vec![secret, workload("Deployment", private, json!({}))],
+            "image-pull-denied",
+            "imagePullSecrets: login",
+        ),
+        times_out("noregistry", with("localhost:1/team/web:1".to_owned()), "image-pull-failing", "cannot be pulled"),
+        fails(
+            "neverpull",
+            vec![deployment(RUNS, json!({"image": format!("{open}/team/nothere:1"), "imagePullPolicy": "Never"}))],
+            "image-never-pulled",
+            "imagePullPolicy is Never",
+        ),
+    ]);
+}
+
+/// What the kubelet itself ends.
+fn killed() -> Vec<Case> {
+    let probe = |script: &str| json!({"exec": {"command": ["/bin/sh", "-c", script]}, "periodSeconds": 1, "failureThreshold": 2});
+    let ends = "trap 'exit 0' TERM; sleep 10000 & wait";
+    vec![
+        fails(
+            "oom",
+            vec![deployment(
+                "x=aaaaaaaa; while :; do x=$x$x; done",
+                json!({"resources": {"limits": {"memory": "24Mi"}}}),
+            )],
+            "oom-killed",
+            "limit 24Mi",
+        ),
+        fails(
+            "liveness",
+            vec![deployment(ends, json!({"livenessProbe": probe("echo dead; exit 1")}))],
+            "liveness-killing",
+            "dead",
+        ),
+        fails(
+            "startup",
+            vec![deployment(ends, json!({"startupProbe": probe("echo not up; exit 1")}))],
+            "liveness-killing",
+            "not up",
+        ),
+    ]
+}
+
+#[test]
+fn containers_that_do_not_stay_up() {
+    let helper = |script: &str, name: &str, more: Value| merged(container(script, json!({"name": name})), more);
+    let mut cases = vec![
+        fails("crash", vec![deployment("echo boom; exit 3", json!({}))], "crash-loop", "exits with code 3"),
+        fails(
+            "settle",
+            vec![deployment("sleep 1; echo late >&2; exit 4", json!({}))],
+            "crash-loop",
+            "exits with code 4",
+        ),
+        fails("exitzero", vec![deployment("exit 0", json!({}))], "crash-loop", "ends with code 0"),
+        fails(
+            "readonly",
+            vec![deployment(
+                "echo 1 > /pid || exit 30; sleep 1000",
+                json!({"securityContext": {"readOnlyRootFilesystem": true}}),
+            )],
+            "crash-loop",
+            "exits with code 30",
+        ),
+        fails(
+            "initfails",
+            vec![pod_of(RUNS, json!({"initContainers": [helper("echo no schema; exit 8", "prepare", json!({}))]}))],
+            "init-failed",
+            "no schema",
+        ),
+        fails(
+            "sidecar",
+            vec![pod_of(
+                RUNS,
+                json!({"initContainers": [helper("exit 6", "proxy", json!({"restartPolicy": "Always"}))]}),
+            )],
+            "crash-loop",
+            "`proxy` exits with code 6",
+        ),
+        fails(
+            "noexec",
+            vec![deployment(RUNS, json!({"command": ["/no/such/thing"]}))],
+            "cannot-start",
+            "/no/such/thing",
+        ),
+        fails(
+            "stateful",
+            vec![workload(
+                "StatefulSet",
+                template(container("echo no disk; exit 9", json!({})), json!({})),
+                json!({"replicas": 3, "serviceName": "web"}),
+            )],
+            "crash-loop",
+            "no disk",
+        ),
+    ];
+    cases.extend(killed());
+    check(cases);
+}
+
+#[test]
+fn pods_that_are_refused_or_held() {
+    let quota = object("v1", "ResourceQuota", "small", json!({"hard": {"pods": "0"}}));
+    let range =
+        object("v1", "LimitRange", "small", json!({"limits": [{"type": "Container", "max": {"memory": "32Mi"}}]}));
+    let greedy = deployment(RUNS, json!({"resources": {"limits": {"memory": "64Mi"}}}));
+    let paused = workload("Deployment", template(container(RUNS, json!({})), json!({})), json!({"paused": true}));
+    check(vec![
+        fails("quota", vec![quota.clone(), deployment(RUNS, json!({}))], "quota-exceeded", "exceeded quota: small"),
+        fails("jobquota", vec![quota, job("true", json!({}))], "quota-exceeded", "exceeded quota"),
+        fails("range", vec![range, greedy], "admission-denied", "maximum memory usage"),
+        fails("paused", vec![paused], "paused", "is paused"),
+    ]);
+}
+
+#[test]
+fn pods_that_wait_for_what_is_not_there() {
+    let volume = |source: Value| pod_of(RUNS, json!({"volumes": [merged(json!({"name": "data"}), source)]}));
+    let mounts = |mut pod: Value| {
+        pod["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] =
+            json!([{"name": "data", "mountPath": "/data"}]);
+        vec![pod]
+    };
+    let from =
+        |name: &str, key: &str| json!({"env": [{"name": "MODE", "valueFrom": {name: {"name": "flags", "key": key}}}]});
+    let flags = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"}, "data": {"OTHER": "1"}});
+    check(vec![
+        fails(
+            "account",
+            vec![pod_of(RUNS, json!({"serviceAccountName": "nobody"}))],
+            "service-account-missing",
+            "nobody",
+        ),
+        fails(
+            "noconfig",
+            vec![deployment(RUNS, json!({"envFrom": [{"configMapRef": {"name": "flags"}}]}))],
+            "config-missing",
+            "configmap \"flags\" not found",
+        ),
+        fails(
+            "nosecret",
+            vec![deployment(RUNS, json!({"envFrom": [{"secretRef": {"name": "creds"}}]}))],
+            "config-missing",
+            "secret \"creds\" not found",
+        ),
+        fails("nokey", vec![flags, deployment(RUNS, from("configMapKeyRef", "MODE"))], "config-missing", "MODE"),
+        fails("novolume", mounts(volume(json!({"configMap": {"name": "files"}}))), "config-missing", "files"),
+        times_out(
+            "noclaim",
+            mounts(volume(json!({"persistentVolumeClaim": {"claimName": "data"}}))),
+            "unschedulable",
+            "data",
+        ),
+        times_out(
+            "cpu",
+            vec![deployment(RUNS, json!({"resources": {"requests": {"cpu": "1000"}}}))],
+            "unschedulable",
+            "Insufficient cpu",
+        ),
+        times_out(
+            "selector",
+            vec![pod_of(RUNS, json!({"nodeSelector": {"disk": "fast"}}))],
+            "unschedulable",
+            "node affinity/selector",
+        ),
+    ]);
+}
+
+#[test]
+fn what_takes_its_time_and_what_ends() {
+    let never = json!({"readinessProbe": {"exec": {"command": ["/bin/false"]}, "periodSeconds": 1}});
+    let slow = json!({"startupProbe": {"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1, "failureThreshold": 60}});
+    let waits = container("exec sleep 10000", json!({"name": "wait"}));
+    check(vec![
+        times_out("never", vec![deployment(RUNS, never.clone())], "not-ready", "does not get ready"),
+        times_out(
+            "inithangs",
+            vec![pod_of(RUNS, json!({"initContainers": [waits]}))],
+            "timed-out",
+            "runs an init container",
+        ),
+        times_out(
+            "daemonnever",
+            vec![workload("DaemonSet", template(container(RUNS, never), json!({})), json!({}))],
+            "not-ready",
+            "does not get ready",
+        ),
+        times_out("jobhangs", vec![job(RUNS, json!({}))], "timed-out", "waiting for the job to end"),
+        fails("jobfails", vec![job("echo no table; exit 5", json!({}))], "job-failed", "no table"),
+        fails("jobdeadline", vec![job(RUNS, json!({"activeDeadlineSeconds": 2}))], "job-failed", "DeadlineExceeded"),
+        succeeds(
+            "slowstart",
+            vec![deployment("mkdir -p /tmp; sleep 4; touch /tmp/up; exec sleep 1000", slow)],
+            "ready: 1/1",
+        ),
+        succeeds("jobttl", vec![job("true", json!({"ttlSecondsAfterFinished": 0}))], "job/web"),
+        succeeds("suspended", vec![job("true", json!({"suspend": true}))], "suspended"),
+        succeeds(
+            "zero",
+            vec![workload("Deployment", template(container(RUNS, json!({})), json!({})), json!({"replicas": 0}))],
+            "deployment/web ready",
+        ),
+        succeeds(
+            "recreate",
+            vec![workload(
+                "Deployment",
+                template(container(RUNS, json!({})), json!({})),
+                json!({"strategy": {"type": "Recreate"}}),
+            )],
+            "ready: 1/1",
+        ),
+        succeeds(
+            "nonode",
+            vec![workload(
+                "DaemonSet",
+                template(container(RUNS, json!({})), json!({"nodeSelector": {"disk": "fast"}})),
+                json!({}),
+            )],
+            "no node matches it",
+        ),
+        succeeds(
+            "retries",
+            vec![job("[ -n \"$(ls /data)\" ] || { touch /data/seen; exit 1; }", json!({"backoffLimit": 3}))]
+                .into_iter()
+                .map(with_shared_folder)
+                .collect(),
+            "job/web",
+        ),
+    ]);
+}
+
+/// The pods of a Job share a folder of the node's temporary one.
+fn with_shared_folder(mut job: Value) -> Value {
+    let spec = &mut job["spec"]["template"]["spec"];
+    spec["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
+    let folder = format!("/tmp/shipway-story-{}", std::process::id());
+    spec["volumes"] = json!([{"name": "data", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}}]);
+    job
+}
