@@ -227,6 +227,9 @@ fn objects(
         };
         match taken {
             Some(taken) => objects.push(taken),
+            None if planned.given => {
+                changed.push(format!("{} is not in the manifests as it was; the plan was made with -f", object.id));
+            }
             None => changed.push(format!("{} is not in the manifests as it was", object.id)),
         }
     }
