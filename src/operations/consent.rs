@@ -21,8 +21,7 @@ pub(super) fn confirm(context: &Context, application: &Application) -> Result<()
         let text = format!("changing {environment} needs a confirmation, and there is nobody to ask");
         return Err(Problem::new("confirmation", Exit::Input, text).hint("add --yes").into());
     };
-    let question =
-        format!("this changes {environment} (namespace {}). type {} to go on: ", target.namespace.value, target.app);
+    let question = format!("this changes {environment} (namespace {})", target.namespace.value);
     if ask.confirm(&question, &target.app) {
         return Ok(());
     }
@@ -35,14 +34,14 @@ pub(super) fn confirm(context: &Context, application: &Application) -> Result<()
 /// Nobody to ask, or another answer.
 pub(super) fn destroy(context: &Context, application: &Application) -> Result<(), Failure> {
     let (namespace, environment) = (&application.target.namespace.value, &application.target.environment.value);
-    let question = format!("this destroys {environment} in namespace {namespace}. type {namespace} to go on: ");
+    let question = format!("this destroys {environment} in namespace {namespace}");
     named(context, &application.checkout.settings, &question, namespace)
 }
 
 /// The same for several previews: the app is named.
 pub(super) fn destroy_all(context: &Context, settings: &Settings, namespaces: &[&str]) -> Result<(), Failure> {
     let app = &settings.app.value;
-    let question = format!("this destroys {}. type {app} to go on: ", namespaces.join(", "));
+    let question = format!("this destroys {}", namespaces.join(", "));
     named(context, settings, &question, app)
 }
 

@@ -51,8 +51,8 @@ fn confirm(context: &Context, checkout: &Checkout, target: &Target) -> Result<()
         let text = format!("taking away the lock of {environment} needs a confirmation, and there is nobody to ask");
         return Err(Problem::new("confirmation", Exit::Input, text).hint("add --yes").into());
     };
-    let question = format!("this stops that run where it is. type {environment} to take the lock away: ");
-    if ask.confirm(&question, environment) {
+    let question = "this stops that run where it is";
+    if ask.confirm(question, environment) {
         return Ok(());
     }
     Err(Problem::new("confirmation", Exit::Input, "not confirmed: the lock is as it was").into())

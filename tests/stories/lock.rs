@@ -216,7 +216,14 @@ fn a_run_that_lost_the_lock_while_it_was_stopped_writes_nothing_more() {
     };
     let before = written();
     let namespace = rivals.namespace();
-    rivals.project.bench.kubectl(&["-n", &namespace, "wait", "--for=condition=Complete", "job/migrate-1"]);
+    rivals.project.bench.kubectl(&[
+        "-n",
+        &namespace,
+        "wait",
+        "--timeout=90s",
+        "--for=condition=Complete",
+        "job/migrate-1",
+    ]);
     signal(&frozen, "-CONT");
     let frozen = frozen.wait().expect(8);
     assert_eq!(frozen.outcome()["problems"][0]["code"], "lock-lost");
