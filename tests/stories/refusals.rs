@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::{
-    Project, Run, manifests, small,
+    Project, Run, manifests,
+    proxy::{Answer, Fault, Proxy, Rule, Seen, Then},
+    small,
     webhook::{Does, Webhook},
 };
 
@@ -77,6 +79,24 @@ fn a_webhook_that_does_not_answer_is_told_by_name_and_soon() {
     let run = refused_by_webhook("hooksilent", Does::Nothing);
     run.says("error[admission-failed]").says("configmap/settings");
     assert!(run.seconds < 20.0, "told after {:.0} s", run.seconds);
+}
+
+/// Only servers of old versions have such webhooks, so the answer is a fake of the wire.
+#[test]
+fn what_a_webhook_does_not_let_rehearse_is_said_and_deployed() {
+    let mut project = small::project("hookeffects", "one");
+    let proxy = Proxy::start(&project.bench);
+    proxy.guard(&mut project);
+    let message = "admission webhook \"effects.example.com\" does not support dry run";
+    let status = serde_json::json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 400,
+        "reason": "BadRequest", "message": message});
+    let is_rehearsal = |seen: &Seen| seen.path.contains("/configmaps/settings") && seen.path.contains("dryRun=All");
+    let answer = Answer::status(400).body(status.to_string());
+    proxy.rule(Rule::when(is_rehearsal, Fault::Instead(Then::Answer(answer))));
+    let run = proxy.run(&project, &["deploy", "-v"]).expect(0);
+    run.says("configmap/settings is not rehearsed").says("effects.example.com");
+    small::write(&project, "two");
+    proxy.run(&project, &["plan"]).expect(0).says("not rehearsed").says("data.version");
 }
 
 #[test]
