@@ -94,6 +94,8 @@ pub(super) struct EnvironmentFile {
     pub namespace: Option<String>,
     /// The context in the kubeconfig.
     pub context: Option<String>,
+    /// Contexts of several clusters, instead of `context`: the first is deployed to and proven, then all others at once.
+    pub contexts: Option<Vec<String>>,
     /// Ask before anything is changed. Default: true for production.
     pub confirm: Option<bool>,
     /// After a failure here. Default: as `deploy.on_failure`.

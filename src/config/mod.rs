@@ -1,5 +1,6 @@
 //! What is configured: flags, variables, shipway.yaml and defaults, in this order, each value with its origin.
 
+mod contexts;
 mod describe;
 mod document;
 mod error;

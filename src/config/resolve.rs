@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::model::{Allow, BlueGreen, Facts, FieldPath, Origin, PathStep, SourceText, Sourced, Variables};
 
 use super::{
-    ConfigError, DeploySettings, EnvironmentSettings, Flags, GivingWay, Settings,
+    ConfigError, DeploySettings, EnvironmentSettings, Flags, GivingWay, Settings, contexts,
     document::Document,
     file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, Length, OnFailure},
     images::{image_paths, images},
@@ -222,6 +222,7 @@ fn environment(
     }
     let confirm = written.confirm.unwrap_or(name == PRODUCTION);
     let on_failure = written.on_failure.map(|found| Sourced::new(found, document.origin(&path.key("on_failure"))));
+    let contexts = contexts::read(document, &path, &mut written)?;
     let preview = preview::read(document, &path, &mut written, confirm)?;
     Ok(EnvironmentSettings {
         branches: written.branches.unwrap_or_default(),
@@ -229,6 +230,7 @@ fn environment(
         namespace: at("namespace", written.namespace),
         context: at("context", written.context),
         confirm,
+        contexts,
         preview,
         on_failure,
         name: Sourced::new(name, document.origin(&path)),

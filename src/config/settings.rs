@@ -91,6 +91,8 @@ pub(crate) struct EnvironmentSettings {
     pub confirm: bool,
     /// None: as for all.
     pub on_failure: Option<Sourced<OnFailure>>,
+    /// Of several clusters; empty where there is one.
+    pub contexts: Vec<Sourced<String>>,
     pub preview: PreviewSettings,
 }
 
@@ -233,9 +235,20 @@ impl Settings {
         matches!(self.tag.origin, Origin::Flag(_) | Origin::Variable(_))
     }
 
-    /// How the cluster of an environment is reached.
+    /// The contexts of an environment on several clusters; none where it has one, or one was asked for.
+    pub(crate) fn contexts(&self, environment: &str) -> Vec<Sourced<String>> {
+        match (&self.context, self.environment_named(environment)) {
+            (None, Some(found)) => found.contexts.clone(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// How the cluster of an environment is reached, the first of several.
     pub(crate) fn connection(&self, environment: &str, variables: &Variables) -> ConnectionOptions {
-        let of_environment = || self.environment_named(environment)?.context.clone();
+        let of_environment = || {
+            let found = self.environment_named(environment)?;
+            found.context.clone().or_else(|| found.contexts.first().cloned())
+        };
         ConnectionOptions {
             context: self.context.clone().or_else(of_environment),
             server: self.server.clone(),

@@ -217,11 +217,13 @@ fn faults_of_images_are_told_with_their_place() {
 fn faults_of_a_preview_are_told_with_their_place() {
     table(&[
         (
-            "environments: {qa: {contexts: [a]}}\n",
+            "environments: {qa: {contexts: [a], context: b}}\n",
             "1:21",
-            "`environments.qa.contexts` is not supported yet",
-            "remove it",
+            "`environments.qa.contexts` stands beside",
+            "keep",
         ),
+        ("environments: {qa: {contexts: []}}\n", "1:21", "`environments.qa.contexts` names no", "write it as in"),
+        ("environments: {qa: {contexts: [a, a]}}\n", "1:35", "`environments.qa.contexts[1]` stands twice", ""),
         (
             "environments: {qa: {ttl: 72h}}\n",
             "1:21",

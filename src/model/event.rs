@@ -2,7 +2,7 @@
 //!
 //! One enum a phase; `event` in the JSON form is `phase.what`. New fields are added, none is renamed.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::{
     Connection, Digest, Image, ObjectChange, ObjectId, PodStep, Problem, Progress, Reference, Target, TrafficStatus,
@@ -21,6 +21,33 @@ pub enum Event {
     Rollout(Box<RolloutEvent>),
     Switch(SwitchEvent),
     Note(Note),
+    Within(Box<Within>),
+}
+
+/// What happens in one of several clusters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Within {
+    pub context: String,
+    pub event: Event,
+}
+
+/// The event's own fields, and `context` beside them.
+impl Serialize for Within {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serde_json::to_value(&self.event).map_err(serde::ser::Error::custom)?;
+        fields["context"] = self.context.as_str().into();
+        fields.serialize(serializer)
+    }
+}
+
+impl Event {
+    /// The event itself, in whichever cluster it happens.
+    pub fn itself(&self) -> &Event {
+        match self {
+            Self::Within(within) => within.event.itself(),
+            event => event,
+        }
+    }
 }
 
 /// What is being done, to what, and why there.

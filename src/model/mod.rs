@@ -35,7 +35,7 @@ pub use connection::{Connection, ConnectionOptions};
 pub use environments::{EnvironmentEntry, Environments};
 pub use event::{
     ApplyEvent, BuildEvent, Event, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent, SourceEvent,
-    Stamped, StepState, SwitchEvent,
+    Stamped, StepState, SwitchEvent, Within,
 };
 pub use history::{DeployHistory, PastDeploy};
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};

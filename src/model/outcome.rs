@@ -81,6 +81,9 @@ pub struct ObjectOutcome {
     pub verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<Problem>,
+    /// The cluster it is in, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
 }
 
 /// The data a verb answers with; the reports know how to write it.
@@ -98,6 +101,8 @@ pub enum Answer {
     Pushed(Vec<Image>),
     Built(Vec<Reference>),
     Plan(Box<Plan>),
+    /// One for each cluster of an environment.
+    Plans(Vec<Plan>),
     Status(Box<Status>),
     Environments(Box<Environments>),
     History(Box<DeployHistory>),

@@ -26,6 +26,9 @@ pub enum Health {
 pub struct EnvironmentStatus {
     pub environment: String,
     pub namespace: String,
+    /// The cluster, where the environment is on several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
     pub health: Health,
     pub tag: Option<String>,
     pub commit: Option<Commit>,

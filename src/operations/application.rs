@@ -1,10 +1,11 @@
 //! The app as the checkout has it: its target, its manifests, its images.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use futures::future::try_join_all;
+use tokio::sync::OnceCell;
 
-use super::{Context, checkout::Checkout, elsewhere, failure::Failure, recorded, secret};
+use super::{Context, checkout::Checkout, clusters, elsewhere, failure::Failure, recorded, secret};
 use crate::{
     cluster::{Cluster, ClusterError, Served},
     config::ImageSettings,
@@ -18,6 +19,7 @@ use crate::{
     render::{self, Manifests},
 };
 
+#[derive(Clone)]
 pub(super) struct Application {
     pub(super) checkout: Checkout,
     pub(super) target: Target,
@@ -28,6 +30,8 @@ pub(super) struct Application {
     pub(super) given: bool,
     /// ConfigMaps and Secrets of the app that are in the cluster and not among the given manifests.
     pub(super) elsewhere: Vec<Object>,
+    /// What the registry said of the images: the same for each cluster, whatever becomes of a tag meanwhile.
+    found: Arc<OnceCell<Vec<Image>>>,
 }
 
 impl Application {
@@ -46,7 +50,15 @@ impl Application {
         let target = checkout.target()?;
         let manifests = read_manifests(context, &checkout, &target, files)?;
         let images = images(&checkout, &manifests, !files.is_empty())?;
-        Ok(Self { checkout, target, manifests, images, given: !files.is_empty(), elsewhere: Vec::new() })
+        Ok(Self {
+            checkout,
+            target,
+            manifests,
+            images,
+            given: !files.is_empty(),
+            elsewhere: Vec::new(),
+            found: Arc::default(),
+        })
     }
 
     /// The app and its place, for what is done with what the cluster keeps: nothing of the tree is deployed.
@@ -54,6 +66,7 @@ impl Application {
         let mut checkout = Checkout::read(context)?;
         checkout.settings.allow_dirty = true;
         let target = checkout.target()?;
+        clusters::only_one(&checkout, &target.environment.value)?;
         Ok(Self::bare(checkout, target))
     }
 
@@ -66,6 +79,7 @@ impl Application {
             images: Vec::new(),
             given: false,
             elsewhere: Vec::new(),
+            found: Arc::default(),
         }
     }
 
@@ -77,6 +91,7 @@ impl Application {
             |image: &Image| ImageSettings::conventional(Sourced::new(image.reference.repository.clone(), rule()));
         self.images = record.images.iter().map(settings).collect();
         self.given = record.given;
+        self.found = Arc::default();
     }
 
     /// Reads the manifests that the checkout names, or `files` in their place.
@@ -118,8 +133,9 @@ impl Application {
 
     /// Finds every image of the app, and tells those that the registry has.
     pub(super) async fn resolve_images(&self, context: &Context, registry: &Registry) -> Result<Vec<Image>, Failure> {
+        let is_told = self.found.initialized();
         let images = self.find_images(registry).await?;
-        if self.checkout.settings.deploy.registry_check.value {
+        if !is_told && self.checkout.settings.deploy.registry_check.value {
             images.iter().for_each(|image| context.tell(SourceEvent::Image { image: image.clone() }));
         }
         Ok(images)
@@ -127,6 +143,10 @@ impl Application {
 
     /// Asks the registry for every image of the app: digest and platforms. With `registry_check: false` by tag only.
     pub(super) async fn find_images(&self, registry: &Registry) -> Result<Vec<Image>, Failure> {
+        self.found.get_or_try_init(|| self.ask_for_images(registry)).await.cloned()
+    }
+
+    async fn ask_for_images(&self, registry: &Registry) -> Result<Vec<Image>, Failure> {
         if !self.checkout.settings.deploy.registry_check.value {
             let by_tag = |image| Image { reference: self.reference(image), platforms: Vec::new() };
             return Ok(self.images.iter().map(by_tag).collect());

@@ -8,6 +8,7 @@ use crate::{
 };
 
 /// One run's surroundings, made by the front door.
+#[derive(Clone)]
 pub(crate) struct Context {
     /// Where the run was started, or `--directory`.
     pub(crate) directory: PathBuf,

@@ -196,7 +196,7 @@ fn object_outcome(change: &crate::model::ObjectChange) -> ObjectOutcome {
         _ if change.object.kind == "Namespace" => Verdict::Ready.word(),
         _ => "waiting",
     };
-    ObjectOutcome { id: change.object.clone(), change: change.change, verdict: word, why: None }
+    ObjectOutcome { id: change.object.clone(), change: change.change, verdict: word, why: None, context: None }
 }
 
 fn counted(prepared: &Prepared, seconds: f64) -> ApplyEvent {

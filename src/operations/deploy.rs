@@ -7,7 +7,7 @@ use tokio::time::{Duration, Instant};
 use super::{
     Context,
     application::Application,
-    consent,
+    clusters, consent,
     delivery::{Delivery, Unproven},
     failure::{Failure, conclude},
     namespace::{self, Ground},
@@ -31,15 +31,20 @@ pub(crate) struct Options {
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let planned = options.plan.as_deref().map(|file| planned::read(context, file)).transpose()?;
-        let mut application = match &planned {
+        let application = match &planned {
             Some(planned) => planned::application(context, planned, &options.files)?,
             None => Application::read(context, &options.files)?,
         };
-        let cluster = application.connect(context).await?;
-        application.announce(context, outcome);
-        consent::confirm(context, &application)?;
-        application.learn_kinds(&cluster).await?;
-        deploy(context, &application, &cluster, planned, outcome).await
+        clusters::each(context, application, outcome, async |context, application, outcome, leads| {
+            let cluster = application.connect(context).await?;
+            if leads {
+                application.announce(context, outcome);
+                consent::confirm(context, application)?;
+            }
+            application.learn_kinds(&cluster).await?;
+            deploy(context, application, &cluster, planned.clone(), outcome).await
+        })
+        .await
     })
     .await
 }

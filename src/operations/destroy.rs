@@ -9,7 +9,7 @@ use super::{
     Context,
     application::Application,
     checkout::Checkout,
-    consent,
+    clusters, consent,
     failure::{Failure, all, conclude, interrupted},
     namespace, prune, record, sites,
 };
@@ -48,6 +48,7 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         }
         let target = checkout.target()?;
         plan::destroyable(&target)?;
+        clusters::only_one(&checkout, &target.environment.value)?;
         let application = Application::bare(checkout, target);
         let cluster = application.connect(context).await?;
         application.announce(context, outcome);
@@ -197,7 +198,7 @@ impl End<'_> {
         let seconds = short_duration(started.elapsed().as_secs());
         done.truth = format!("destroyed {} (namespace {}) in {seconds}", self.name(), live.name);
         let id = namespace::id_of(&live.name);
-        done.objects.push(ObjectOutcome { id, change: Change::Pruned, verdict: "gone", why: None });
+        done.objects.push(ObjectOutcome { id, change: Change::Pruned, verdict: "gone", why: None, context: None });
         Ok(done)
     }
 
@@ -270,7 +271,13 @@ impl End<'_> {
                 return Ok(None);
             }
             self.context.tell(ApplyEvent::Object { change: prune::change(live) });
-            Ok(Some(ObjectOutcome { id: live.id.clone(), change: Change::Pruned, verdict: "gone", why: None }))
+            Ok(Some(ObjectOutcome {
+                id: live.id.clone(),
+                change: Change::Pruned,
+                verdict: "gone",
+                why: None,
+                context: None,
+            }))
         });
         let deleted: Vec<_> = stream::iter(deletions).buffered(PARALLEL).collect().await;
         objects.extend(deleted.iter().flatten().flatten().cloned());

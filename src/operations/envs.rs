@@ -31,9 +31,8 @@ pub(crate) async fn run(context: &Context) -> Outcome {
 /// What is on one cluster.
 async fn entries(site: &Site, context: &Context, checkout: &Checkout) -> Vec<EnvironmentEntry> {
     let settings = &checkout.settings;
-    let new = |(environment, namespace): &(String, String)| {
-        EnvironmentEntry::new(environment, namespace, site.context.as_deref())
-    };
+    let new =
+        |(environment, namespace): &(String, String)| EnvironmentEntry::new(environment, namespace, site.context());
     let cluster = match site.connect(context, checkout).await {
         Ok(cluster) => cluster,
         Err(error) => {

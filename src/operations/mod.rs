@@ -8,6 +8,7 @@ mod application;
 mod apply;
 pub(crate) mod build;
 mod checkout;
+mod clusters;
 mod consent;
 mod context;
 mod delivery;

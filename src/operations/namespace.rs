@@ -247,7 +247,7 @@ impl Ground {
     pub(super) fn outcomes(&self) -> Vec<ObjectOutcome> {
         let outcome = |change: ObjectChange| {
             let verdict = if change.change == Change::Skipped { "assumed" } else { "ready" };
-            ObjectOutcome { id: change.object, change: change.change, verdict, why: None }
+            ObjectOutcome { id: change.object, change: change.change, verdict, why: None, context: None }
         };
         self.changes().into_iter().map(outcome).collect()
     }

@@ -1,11 +1,14 @@
 //! `plan`: what a deploy would do, and why there. It writes nothing.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use futures::future::join_all;
 
 use super::{
     Context,
     application::Application,
-    failure::{Failure, conclude},
+    clusters,
+    failure::{self, Failure, conclude},
     namespace, planned, prepare, rights,
 };
 use crate::{
@@ -24,31 +27,40 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
-        let plan = plan(context, &options, outcome).await?;
-        if options.exit_code && plan.has_changes() {
+        let application = Application::read(context, &options.files)?;
+        application.describe(outcome);
+        let out = options.out.as_deref();
+        if out.is_some() {
+            clusters::only_one(&application.checkout, &application.target.environment.value)?;
+        }
+        let plans = application.on_each().into_iter().map(|application| plan(context, application, out));
+        let mut plans = failure::all(join_all(plans).await)?;
+        outcome.truth = out.map(|file| format!("`shipway deploy --plan {}` does this, or refuses", file.display()));
+        if options.exit_code && plans.iter().any(Plan::has_changes) {
             outcome.exit = Exit::Changes;
         }
-        outcome.answer = Answer::Plan(Box::new(plan));
+        outcome.answer = match plans.len() {
+            1 => Answer::Plan(Box::new(plans.remove(0))),
+            _ => Answer::Plans(plans),
+        };
         Ok(())
     })
     .await
 }
 
-async fn plan(context: &Context, options: &Options, outcome: &mut Outcome) -> Result<Plan, Failure> {
-    let mut application = Application::read(context, &options.files)?;
-    application.describe(outcome);
+async fn plan(context: &Context, mut application: Application, out: Option<&Path>) -> Result<Plan, Failure> {
     // server and images are the answer's own first lines
     let cluster = application.connect_quietly(context).await?;
     application.learn_kinds(&cluster).await?;
-    let planned = ask((context, options), &application, &cluster, outcome).await;
+    let planned = ask(context, &application, &cluster, out).await;
     rights::explain(&application, &cluster, planned).await
 }
 
 async fn ask(
-    (context, options): (&Context, &Options),
+    context: &Context,
     application: &Application,
     cluster: &Cluster,
-    outcome: &mut Outcome,
+    out: Option<&Path>,
 ) -> Result<Plan, Failure> {
     let registry = application.registry(context);
     let images = application.find_images(&registry).await?;
@@ -58,9 +70,8 @@ async fn ask(
     let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
     let prepared = prepare::prepare(context, application, cluster, images).await?;
     ground.refuse_others(&prepared.history)?;
-    if let Some(file) = &options.out {
+    if let Some(file) = out {
         planned::write(context, application, cluster, &prepared, file)?;
-        outcome.truth = Some(format!("`shipway deploy --plan {}` does this, or refuses", file.display()));
     }
     Ok(Plan {
         target: target.clone(),

@@ -159,7 +159,7 @@ pub(super) async fn delete(
             Ok(true) => {
                 context.tell(ApplyEvent::Object { change: change(live) });
                 let id = live.id.clone();
-                pruned.push(ObjectOutcome { id, change: Change::Pruned, verdict: "gone", why: None });
+                pruned.push(ObjectOutcome { id, change: Change::Pruned, verdict: "gone", why: None, context: None });
             }
             Ok(false) => {}
             Err(problem) => {

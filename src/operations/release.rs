@@ -3,8 +3,8 @@
 use super::{
     Context,
     application::Application,
-    build, consent, deploy,
-    failure::{conclude, interrupted},
+    build, clusters, consent, deploy,
+    failure::{Failure, conclude, interrupted},
     push, switch,
 };
 use crate::model::Outcome;
@@ -16,29 +16,42 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
-        let mut application = Application::read(context, &[])?;
+        let application = Application::read(context, &[])?;
         if options.switch {
             switch::colors(&application)?;
         }
-        let cluster = application.connect(context).await?;
-        application.announce(context, outcome);
-        consent::confirm(context, &application)?;
-        // a cluster that does not answer is told before a build that takes minutes
-        cluster.version().await?;
-        application.learn_kinds(&cluster).await?;
-        build::build(context, &application).await?;
-        if context.stop.is_set() {
-            return Err(interrupted("after the build; nothing was pushed").into());
-        }
-        push::push(context, &application).await?;
-        if context.stop.is_set() {
-            return Err(interrupted("after the push; the cluster is as it was").into());
-        }
-        deploy::deploy(context, &application, &cluster, None, outcome).await?;
-        if options.switch {
-            switch::switch(context, &application, &cluster, &switch::Options::default(), outcome).await?;
-        }
-        Ok(())
+        clusters::each(context, application, outcome, async |context, application, outcome, leads| {
+            let cluster = application.connect(context).await?;
+            if leads {
+                application.announce(context, outcome);
+                consent::confirm(context, application)?;
+                // a cluster that does not answer is told before a build that takes minutes
+                cluster.version().await?;
+            }
+            application.learn_kinds(&cluster).await?;
+            if leads {
+                publish(context, application).await?;
+            }
+            deploy::deploy(context, application, &cluster, None, outcome).await?;
+            if options.switch {
+                switch::switch(context, application, &cluster, &switch::Options::default(), outcome).await?;
+            }
+            Ok(())
+        })
+        .await
     })
     .await
+}
+
+/// Builds and pushes, once for all clusters.
+async fn publish(context: &Context, application: &Application) -> Result<(), Failure> {
+    build::build(context, application).await?;
+    if context.stop.is_set() {
+        return Err(interrupted("after the build; nothing was pushed").into());
+    }
+    push::push(context, application).await?;
+    if context.stop.is_set() {
+        return Err(interrupted("after the push; the cluster is as it was").into());
+    }
+    Ok(())
 }

@@ -16,7 +16,8 @@ use crate::{
     config::Settings,
     files,
     model::{
-        Answer, EnvironmentStatus, Health, Outcome, Problem, Record, Status, TrafficStatus, Verdict, WorkloadStatus,
+        Answer, EnvironmentStatus, Health, Origin, Outcome, Problem, Record, Sourced, Status, TrafficStatus, Verdict,
+        WorkloadStatus,
     },
     plan, rollout, yaml,
 };
@@ -51,6 +52,7 @@ fn saved(context: &Context, paths: &[PathBuf]) -> Result<Status, Failure> {
     let environment = EnvironmentStatus {
         environment: "saved".to_owned(),
         namespace: workloads.iter().find_map(|workload| workload.object.namespace.clone()).unwrap_or_default(),
+        context: None,
         health: health(&workloads),
         tag: None,
         commit: None,
@@ -69,9 +71,14 @@ async fn live(context: &Context) -> Result<Status, Failure> {
     let checkout = Checkout::read(context)?;
     let settings = &checkout.settings;
     let places = plan::environments(settings, &checkout.facts);
-    let asked = places.into_iter().map(|(environment, namespace)| {
+    let on_clusters = places.into_iter().flat_map(|(environment, namespace)| {
+        let several: Vec<_> = settings.contexts(&environment).into_iter().map(|context| Some(context.value)).collect();
+        let contexts = if several.is_empty() { vec![None] } else { several };
+        contexts.into_iter().map(move |context| (environment.clone(), namespace.clone(), context))
+    });
+    let asked = on_clusters.map(|place| {
         let checkout = &checkout;
-        async move { environment_status(context, checkout, environment, namespace).await }
+        async move { environment_status(context, checkout, place).await }
     });
     let environments = join_all(asked).await;
     all_known(&environments)?;
@@ -95,12 +102,12 @@ fn all_known(environments: &[EnvironmentStatus]) -> Result<(), Failure> {
 async fn environment_status(
     context: &Context,
     checkout: &Checkout,
-    environment: String,
-    namespace: String,
+    (environment, namespace, site): (String, String, Option<String>),
 ) -> EnvironmentStatus {
     let empty = EnvironmentStatus {
         environment: environment.clone(),
         namespace: namespace.clone(),
+        context: site.clone(),
         health: Health::Absent,
         tag: None,
         commit: None,
@@ -111,7 +118,7 @@ async fn environment_status(
         addresses: Vec::new(),
         problem: None,
     };
-    match read_environment(context, checkout, &environment, &namespace).await {
+    match read_environment(context, checkout, (&environment, &namespace), site).await {
         Ok(found) => found.into_status(&checkout.settings, empty),
         Err(Failure(problems)) => {
             EnvironmentStatus { health: Health::Unknown, problem: problems.into_iter().next(), ..empty }
@@ -130,11 +137,14 @@ struct Found {
 async fn read_environment(
     context: &Context,
     checkout: &Checkout,
-    environment: &str,
-    namespace: &str,
+    (environment, namespace): (&str, &str),
+    site: Option<String>,
 ) -> Result<Found, Failure> {
     let settings = &checkout.settings;
-    let options = settings.connection(environment, &context.variables);
+    let mut options = settings.connection(environment, &context.variables);
+    if let Some(site) = site {
+        options.context = Some(Sourced::new(site, Origin::Rule(format!("environment {environment}"))));
+    }
     let cluster = Cluster::connect(&options, &context.redactor, context.listener.clone()).await?;
     let app = &settings.app.value;
     let traffic = async {

@@ -8,7 +8,7 @@ use tokio::time::{Duration, Instant, timeout_at};
 use super::{
     Context,
     application::Application,
-    consent,
+    clusters, consent,
     failure::{Failure, conclude, interrupted},
     observe, prepare, record,
 };
@@ -29,10 +29,15 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let application = Application::read(context, &[])?;
         colors(&application)?;
-        let cluster = application.connect(context).await?;
-        application.announce(context, outcome);
-        consent::confirm(context, &application)?;
-        switch(context, &application, &cluster, &options, outcome).await
+        clusters::each(context, application, outcome, async |context, application, outcome, leads| {
+            let cluster = application.connect(context).await?;
+            if leads {
+                application.announce(context, outcome);
+                consent::confirm(context, application)?;
+            }
+            switch(context, application, &cluster, &options, outcome).await
+        })
+        .await
     })
     .await
 }

@@ -3,6 +3,7 @@
 use super::{
     Context,
     checkout::Checkout,
+    clusters,
     failure::{Failure, conclude},
     record,
 };
@@ -15,6 +16,7 @@ pub(crate) async fn run(context: &Context) -> Outcome {
     conclude(async |outcome| {
         let checkout = Checkout::read(context)?;
         let target = checkout.target()?;
+        clusters::only_one(&checkout, &target.environment.value)?;
         outcome.app = Some(target.app.clone());
         outcome.environment = Some(target.environment.value.clone());
         outcome.namespace = Some(target.namespace.value.clone());

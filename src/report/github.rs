@@ -57,10 +57,10 @@ impl Reporter for GitHub {
     fn on(&mut self, stamped: &Stamped) {
         let least = self.plain.least;
         if words::said(&stamped.event).iter().any(|said| said.weight >= least) {
-            self.fold(group(&stamped.event));
+            self.fold(group(stamped.event.itself()));
         }
         self.plain.on(stamped);
-        if let Event::Rollout(event) = &stamped.event
+        if let Event::Rollout(event) = stamped.event.itself()
             && let RolloutEvent::Warning { problem } = &**event
         {
             self.annotate("warning", problem);

@@ -50,6 +50,8 @@ struct ObjectLine<'o> {
     verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<Why<'o>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<&'o str>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +89,13 @@ fn clean(value: &mut Value, redact: &dyn Fn(&str) -> String) {
 fn object(outcome: &ObjectOutcome) -> ObjectLine<'_> {
     let why = outcome.why.as_ref();
     let why = why.map(|why| Why { code: why.code, text: &why.text, hint: why.hints.join("; ") });
-    ObjectLine { id: &outcome.id, change: outcome.change, verdict: outcome.verdict, why }
+    ObjectLine {
+        id: &outcome.id,
+        change: outcome.change,
+        verdict: outcome.verdict,
+        why,
+        context: outcome.context.as_deref(),
+    }
 }
 
 fn answer(answer: &Answer) -> Value {
@@ -97,6 +105,7 @@ fn answer(answer: &Answer) -> Value {
         Answer::Pushed(images) => json!({ "pushed": images }),
         Answer::Built(references) => json!({ "built": references }),
         Answer::Plan(plan) => json!({ "plan": plan }),
+        Answer::Plans(plans) => json!({ "plans": plans }),
         Answer::Status(status) => json!({ "status": status }),
         Answer::Environments(found) => json!({ "environments": found.environments }),
         Answer::History(history) => json!({ "history": history }),

@@ -104,11 +104,25 @@ impl Row {
         Self { indent, ..self }
     }
 
+    /// The same with a cell before the others; its columns are those of such rows alone.
+    #[must_use]
+    pub(crate) fn led_by(mut self, cell: Cell) -> Self {
+        if self.cells.is_empty() {
+            return self;
+        }
+        self.cells.insert(0, cell);
+        self.group += LED;
+        self
+    }
+
     #[must_use]
     pub(crate) fn group(self, group: usize) -> Self {
         Self { group, ..self }
     }
 }
+
+/// Groups of rows with a cell before the others.
+const LED: usize = 1000;
 
 /// A name is not cut below this.
 const SHORTEST_CUT: usize = 12;

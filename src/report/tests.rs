@@ -102,6 +102,7 @@ fn runs() -> Vec<(&'static str, (Vec<Stamped>, Outcome))> {
     vec![
         ("deploy", samples::deploy()),
         ("failure", samples::failure()),
+        ("clusters", samples::clusters()),
         ("build", samples::build_and_push()),
         ("switch", samples::switch()),
         ("notes", samples::notes()),
@@ -156,6 +157,7 @@ fn live_frames() {
         ("failure", samples::failure()),
         ("build", samples::build_and_push()),
         ("switch", samples::switch()),
+        ("clusters", samples::clusters()),
     ] {
         for columns in [60, 80, 200] {
             if run.0.is_empty() {

@@ -3,6 +3,7 @@
 mod adoption;
 mod blue_green;
 mod build;
+mod clusters;
 mod configuration;
 mod connection;
 mod deploy;

@@ -1,13 +1,13 @@
 //! What verbs answer with, and findings of each shape.
 
 use super::{
-    at, change, commit, connection, crash_loop, field, image, image_field, new_image, object, old_image, progress,
-    side, target,
+    at, change, commit, connection, crash_loop, deploy, field, image, image_field, new_image, object, old_image,
+    progress, side, target,
 };
 use crate::model::{
-    Change, DeployHistory, EnvironmentEntry, EnvironmentStatus, Environments, Exit, Health, Hook, HookPhase,
-    ObjectChange, PastDeploy, Place, Plan, PodStatus, Problem, Progress, RecordState, Reference, Status,
-    WorkloadStatus,
+    Change, DeployHistory, EnvironmentEntry, EnvironmentStatus, Environments, Event, Exit, Health, Hook, HookPhase,
+    ObjectChange, Outcome, PastDeploy, Place, Plan, PodStatus, Problem, Progress, RecordState, Reference, Stamped,
+    Status, Within, WorkloadStatus,
 };
 
 pub(in crate::report) fn plan() -> Plan {
@@ -91,6 +91,7 @@ pub(in crate::report) fn status() -> Status {
     let production = EnvironmentStatus {
         environment: "production".into(),
         namespace: "demo".into(),
+        context: None,
         health: Health::Healthy,
         tag: Some("master-fc598063".into()),
         commit: Some(commit()),
@@ -219,4 +220,25 @@ pub(in crate::report) fn problems() -> Vec<Problem> {
         .hint("`kubectl --context prod version` tells whether the cluster is up; shipway uses context prod (shipway.yaml:9)"),
         Problem { count: 4, ..Problem::new("unschedulable", Exit::Rollout, "0/3 nodes have 8 cpus free").about(object("Deployment", "a-workload-with-a-name-that-is-much-longer-than-usual")) },
     ]
+}
+
+/// A deploy to two clusters: the first, then the second, of which not all is done.
+pub(in crate::report) fn clusters() -> (Vec<Stamped>, Outcome) {
+    let (events, outcome) = deploy();
+    let within = |context: &str, stamped: Stamped| {
+        let event = Event::Within(Box::new(Within { context: context.to_owned(), event: stamped.event }));
+        Stamped { event, ..stamped }
+    };
+    let count = events.len() * 2 / 3;
+    let first = events.iter().cloned().map(|stamped| within("east", stamped));
+    let second = events.iter().take(count).cloned().map(|stamped| within("west", stamped));
+    let problem =
+        Problem::new("cluster-unreachable", Exit::Cluster, "west: https://203.0.113.2:6443 cannot be reached");
+    let outcome = Outcome {
+        exit: Exit::Cluster,
+        problems: vec![problem],
+        truth: Some("east: deployed master-fc598063 to production in 42 s".into()),
+        ..outcome
+    };
+    (first.chain(second).collect(), outcome)
 }

@@ -11,7 +11,7 @@ use crate::model::{
     StepState, SwitchEvent, Target, TrafficStatus, Verdict,
 };
 
-pub(super) use answers::{environments, history, plan, problems, status};
+pub(super) use answers::{clusters, environments, history, plan, problems, status};
 
 /// 2026-11-20 12:01:00 UTC and so many seconds.
 pub(super) fn at(seconds: f64) -> Timestamp {
@@ -137,7 +137,13 @@ pub(super) fn deploy() -> (Vec<Stamped>, Outcome) {
         stamped(6.3, ApplyEvent::Done { created: 1, changed: 2, unchanged: 4, seconds: 0.4 }),
     ]);
     events.extend(waits());
-    let ready = |kind, name, change| ObjectOutcome { id: object(kind, name), change, verdict: "ready", why: None };
+    let ready = |kind, name, change| ObjectOutcome {
+        id: object(kind, name),
+        change,
+        verdict: "ready",
+        why: None,
+        context: None,
+    };
     let outcome = Outcome {
         app: Some("demo".into()),
         environment: Some("production".into()),
@@ -213,6 +219,7 @@ pub(super) fn failure() -> (Vec<Stamped>, Outcome) {
             change: Change::Changed,
             verdict: "failed",
             why,
+            context: None,
         }],
         problems: vec![crash_loop()],
         truth: Some("the old version still serves: 3/3 pods run team/demo@9c1f0d2e (1a2b3c4d)".into()),

@@ -16,6 +16,7 @@ mod rollout;
 mod source;
 mod status;
 mod switch;
+mod within;
 
 use jiff::Timestamp;
 
@@ -101,6 +102,7 @@ pub(super) fn said(event: &Event) -> Vec<Said> {
         Event::Rollout(event) => rollout::said(event),
         Event::Switch(event) => switch::said(event),
         Event::Note(note) => note::said(note),
+        Event::Within(within) => within::said(within),
     }
 }
 
@@ -115,6 +117,7 @@ pub(super) fn open(at: Timestamp, event: &Event) -> Option<Box<dyn Part>> {
         Event::Rollout(event) => rollout::open(at, event),
         Event::Switch(event) => switch::open(at, event),
         Event::Note(_) => None,
+        Event::Within(within) => within::open(at, within),
     }
 }
 

@@ -69,6 +69,10 @@ pub(crate) fn answer(answer: &Answer) -> Shown {
         Answer::Pushed(images) => lines(images.iter().map(|image| image.reference.to_string()).collect()),
         Answer::Built(references) => lines(references.iter().map(ToString::to_string).collect()),
         Answer::Plan(plan) => Shown::Rows(plan::rows(plan)),
+        Answer::Plans(plans) => {
+            let blocks: Vec<Vec<Row>> = plans.iter().map(plan::rows).collect();
+            Shown::Rows(blocks.join(&Row::blank()))
+        }
         Answer::Status(status) => Shown::Rows(status::rows(status)),
         Answer::Environments(found) => Shown::Rows(environments::rows(found)),
         Answer::History(history) => Shown::Rows(history::rows(history)),

@@ -58,6 +58,9 @@ fn environment_row(status: &EnvironmentStatus) -> Row {
         Cell::keep(health).gap(3),
         Cell::below(addresses),
     ];
+    if let Some(context) = &status.context {
+        cells[1] = Cell::cut(Line::new().plain(&status.namespace).dim(format!(" ({context})"))).gap(3);
+    }
     if status.environment.is_empty() {
         cells.remove(0);
     }

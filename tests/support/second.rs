@@ -1,0 +1,188 @@
+//! A second API server with a store of its own, for stories about several clusters: objects, but no controllers and no
+//! nodes. It has the bench's certificates, so the bench's login counts there, too.
+
+use std::{
+    fs::File,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::Bench;
+
+/// On a busy machine.
+const START: Duration = Duration::from_secs(90);
+
+/// Ends with the story.
+pub struct SecondCluster {
+    folder: tempfile::TempDir,
+    processes: Vec<Child>,
+    port: u16,
+}
+
+impl SecondCluster {
+    /// Starts it, and waits until it is ready.
+    pub fn start(bench: &Bench) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let [etcd, peer, port] = free_ports();
+        let mut cluster = Self { folder, processes: Vec::new(), port };
+        // what the bench is made of is built by its first use
+        bench.kubectl(&["version"]);
+        let certificates = Path::new(&bench.variable("KUBECONFIG")).parent().expect("a folder").join("certificates");
+        let file = |name: &str| certificates.join(name).display().to_string();
+        let (client, peer) = (format!("http://127.0.0.1:{etcd}"), format!("http://127.0.0.1:{peer}"));
+        let data = cluster.folder.path().join("etcd").display().to_string();
+        cluster.run(&[
+            "etcd",
+            "--data-dir",
+            &data,
+            "--unsafe-no-fsync",
+            "--initial-cluster",
+            &format!("default={peer}"),
+            "--listen-client-urls",
+            &client,
+            "--advertise-client-urls",
+            &client,
+            "--listen-peer-urls",
+            &peer,
+            "--initial-advertise-peer-urls",
+            &peer,
+        ]);
+        cluster.run(&[
+            "apiserver",
+            "--etcd-servers",
+            &client,
+            "--secure-port",
+            &port.to_string(),
+            "--bind-address",
+            "127.0.0.1",
+            "--advertise-address",
+            "127.0.0.1",
+            "--endpoint-reconciler-type",
+            "none",
+            "--tls-cert-file",
+            &file("apiserver.crt"),
+            "--tls-private-key-file",
+            &file("apiserver.key"),
+            "--client-ca-file",
+            &file("authority.crt"),
+            "--service-account-key-file",
+            &file("service-accounts.key"),
+            "--service-account-signing-key-file",
+            &file("service-accounts.key"),
+            "--service-account-issuer",
+            "https://kubernetes.default.svc",
+            "--service-cluster-ip-range",
+            "10.217.0.0/24",
+            "--authorization-mode",
+            "RBAC",
+            // no controller makes the ServiceAccounts that it asks for
+            "--disable-admission-plugins",
+            "ServiceAccount",
+        ]);
+        cluster.write_kubeconfig(bench);
+        cluster.wait();
+        cluster
+    }
+
+    fn run(&mut self, arguments: &[&str]) {
+        let log = File::create(self.folder.path().join(format!("{}.log", arguments[0]))).expect("a file");
+        let child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/cluster"))
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a file"))
+            .stderr(log)
+            .spawn()
+            .expect("the bench's binary starts");
+        self.processes.push(child);
+    }
+
+    /// One file with the contexts `east` (the bench), `west` (this one) and `nowhere`, where nobody answers.
+    fn write_kubeconfig(&self, bench: &Bench) {
+        let text = bench.kubectl(&["config", "view", "--raw", "-o", "json"]);
+        let theirs: Value = serde_json::from_str(&text).expect("JSON from kubectl");
+        let authority = &theirs["clusters"][0]["cluster"]["certificate-authority-data"];
+        let [nowhere, ..] = free_ports::<1>();
+        let own = |port: u16| format!("https://127.0.0.1:{port}");
+        let servers = [
+            ("east", theirs["clusters"][0]["cluster"]["server"].as_str().expect("a server").to_owned()),
+            ("west", own(self.port)),
+            ("nowhere", own(nowhere)),
+        ];
+        let cluster = |(name, server): &(&str, String)| json!({"name": name, "cluster": {"server": server, "certificate-authority-data": authority}});
+        let context = |(name, _): &(&str, String)| json!({"name": name, "context": {"cluster": name, "user": "admin"}});
+        let kubeconfig = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": servers.iter().map(cluster).collect::<Vec<_>>(),
+            "contexts": servers.iter().map(context).collect::<Vec<_>>(),
+            "users": [{"name": "admin", "user": theirs["users"][0]["user"]}],
+            "current-context": "east",
+        });
+        std::fs::write(self.kubeconfig(), kubeconfig.to_string()).expect("a kubeconfig");
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    /// Asks one of the contexts with kubectl.
+    pub fn kubectl(&self, context: &str, arguments: &[&str], input: &str) -> std::process::Output {
+        let mut child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/cluster"))
+            .args(["kubectl", "--kubeconfig"])
+            .arg(self.kubeconfig())
+            .args(["--context", context])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("kubectl starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        // kubectl may end without reading
+        let _ = std::io::Write::write_all(&mut stdin, input.as_bytes());
+        drop(stdin);
+        child.wait_with_output().expect("kubectl ends")
+    }
+
+    /// The same, which must succeed; as JSON for `get`.
+    pub fn get(&self, context: &str, arguments: &[&str]) -> Value {
+        let output = self.kubectl(context, &[&["get", "-o", "json"], arguments].concat(), "");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        serde_json::from_slice(&output.stdout).expect("JSON from kubectl")
+    }
+
+    fn wait(&self) {
+        let started = Instant::now();
+        loop {
+            let ready = self.kubectl("west", &["get", "--raw", "/readyz"], "");
+            if ready.status.success() {
+                return;
+            }
+            let log = std::fs::read_to_string(self.folder.path().join("apiserver.log")).unwrap_or_default();
+            let end: Vec<&str> = log.lines().rev().take(5).collect();
+            let said = String::from_utf8_lossy(&ready.stderr);
+            assert!(started.elapsed() < START, "the second API server is not ready: {said}\n{end:#?}");
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+impl Drop for SecondCluster {
+    fn drop(&mut self) {
+        // the API server first: without its store it would complain
+        for process in self.processes.iter_mut().rev() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+/// Ports that are free at the moment.
+fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
+    let listeners: [TcpListener; COUNT] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").expect("a port"));
+    listeners.map(|listener| listener.local_addr().expect("an address").port())
+}
