@@ -1,20 +1,20 @@
 //! Writing objects: server-side apply, after taking over what people's tools own.
 
-use futures::StreamExt as _;
 use http::Method;
 use kube::core::response::Status;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     connect::Cluster,
     error::{ClusterError, FieldFinding, FieldOwner, Reason},
-    owners, replicas,
+    owners,
+    proof::applied,
+    replicas,
     request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, object_path, path},
     schema,
-    survey::{PARALLEL, is_defined_by, mask_last_applied},
+    survey::mask_last_applied,
 };
-use crate::model::{Applied, FieldPath, Live, MANAGER, ObjectId, Rendered, Resource, hex};
+use crate::model::{Applied, FieldPath, Live, MANAGER, ObjectId, Rendered, Resource};
 
 /// What adoption takes from kubectl in any case, and what the server writes again by itself.
 const OF_THE_SERVER: [&str; 2] = ["last-applied-configuration", "kubernetes.io/metadata.name"];
@@ -30,7 +30,7 @@ pub(crate) enum Rehearsed {
         /// The tools whose fields will go over to shipway.
         adopts: Vec<String>,
     },
-    /// Its namespace or its definition is not there yet.
+    /// Its namespace is not there yet.
     NotYet,
     /// A webhook has side effects and does not take part in dry runs.
     Unsupported { why: String },
@@ -43,23 +43,12 @@ enum Refused {
 }
 
 impl Cluster {
-    /// A dry run of every object (server-side apply, `dryRun=All`, strict validation), 32 at once; `live` as surveyed.
-    pub(crate) async fn rehearse(&self, objects: &[Rendered], live: &[Live]) -> Vec<Result<Rehearsed, ClusterError>> {
-        let body_of =
-            |object: &Rendered| live.iter().find(|live| live.id == object.id).and_then(|live| live.body.as_ref());
-        futures::stream::iter(objects)
-            .map(|object| async move {
-                match self.rehearse_one(object, body_of(object)).await {
-                    Err(ClusterError::NotServed { .. }) if is_defined_by(objects, &object.resource) => {
-                        Ok(Rehearsed::NotYet)
-                    }
-                    Err(error) if error.reason() == Some(Reason::NamespaceMissing) => Ok(Rehearsed::NotYet),
-                    done => done,
-                }
-            })
-            .buffered(PARALLEL)
-            .collect()
-            .await
+    /// A dry run of one object (server-side apply, `dryRun=All`, strict validation); `live` is what is there.
+    pub(crate) async fn rehearse(&self, object: &Rendered, live: Option<&Value>) -> Result<Rehearsed, ClusterError> {
+        match self.rehearse_one(object, live).await {
+            Err(error) if error.reason() == Some(Reason::NamespaceMissing) => Ok(Rehearsed::NotYet),
+            done => done,
+        }
     }
 
     async fn rehearse_one(&self, object: &Rendered, live: Option<&Value>) -> Result<Rehearsed, ClusterError> {
@@ -328,36 +317,6 @@ fn conflict(status: &Status, live: Option<&Value>, object: &ObjectId) -> Refused
     Refused::Conflict(owners)
 }
 
-/// True where nobody has touched, since it was recorded, what is rendered now: the same object, with the same fields owned
-/// by the same apply. Kinds that count no generations must be at the same version.
-pub(crate) fn is_untouched(recorded: &Applied, object: &Rendered, live: &Value) -> bool {
-    let now = applied(object, live);
-    let same_content = match now.generation {
-        0 => now.resource_version == recorded.resource_version,
-        generation => generation == recorded.generation,
-    };
-    now.ours.is_some()
-        && (&now.id, &now.resource, &now.uid, &now.hash, &now.ours, &now.at)
-            == (&recorded.id, &recorded.resource, &recorded.uid, &recorded.hash, &recorded.ours, &recorded.at)
-        && same_content
-}
-
-/// True where an apply would make shipway the owner of no more than it owns now.
-pub(crate) fn owns_all(live: &Value, rehearsed: &Value) -> bool {
-    let fields = |body| owners::our_entry(body).map(|entry| &entry["fieldsV1"]);
-    fields(live).is_some() && fields(live) == fields(rehearsed)
-}
-
-/// What an apply answered, or would have for an object that equals it.
-pub(crate) fn applied(object: &Rendered, body: &Value) -> Applied {
-    let entry = owners::our_entry(body);
-    Applied {
-        ours: entry.map(|entry| hex(&Sha256::digest(entry["fieldsV1"].to_string()))),
-        at: entry.and_then(|entry| entry["time"].as_str()).map(str::to_owned),
-        ..Applied::of(object, body)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,43 +346,5 @@ mod tests {
             "message": "Operation cannot be fulfilled on deployments.apps \"web\": the object has been modified"}))
             .unwrap();
         assert!(matches!(conflict(&status, None, &id()), Refused::Final(Failure::Error(ClusterError::Stale { .. }))));
-    }
-
-    #[test]
-    fn only_what_nobody_touched_is_proven() {
-        let rendered = Rendered {
-            id: id(),
-            resource: super::super::request::built_in("apps", "v1", "Deployment", "deployments"),
-            stage: crate::model::Stage::Workload,
-            hook: crate::model::HookRules::default(),
-            hash: "a".to_owned(),
-            json: String::new(),
-            from: Vec::new(),
-        };
-        let live = json!({"metadata": {"uid": "1", "generation": 1, "resourceVersion": "7", "managedFields": [
-            {"manager": MANAGER, "operation": "Apply", "time": "t", "fieldsV1": {"f:spec": {"f:paused": {}}}}]}});
-        let recorded = applied(&rendered, &live);
-        let with = |pointer: &str, value: Value| {
-            let mut body = live.clone();
-            *body.pointer_mut(pointer).unwrap() = value;
-            body
-        };
-        assert!(is_untouched(&recorded, &rendered, &with("/metadata/resourceVersion", json!("8"))));
-        for (pointer, value) in [
-            ("/metadata/uid", json!("2")),
-            ("/metadata/generation", json!(2)),
-            ("/metadata/managedFields/0/time", json!("u")),
-            ("/metadata/managedFields/0/fieldsV1", json!({"f:spec": {}})),
-            ("/metadata/managedFields/0/manager", json!("kubectl")),
-        ] {
-            assert!(!is_untouched(&recorded, &rendered, &with(pointer, value)), "{pointer}");
-        }
-        assert!(!is_untouched(&recorded, &Rendered { hash: "b".to_owned(), ..rendered.clone() }, &live));
-        let uncounted = with("/metadata/generation", Value::Null);
-        let recorded = applied(&rendered, &uncounted);
-        let mut next = uncounted.clone();
-        assert!(is_untouched(&recorded, &rendered, &next));
-        next["metadata"]["resourceVersion"] = json!("8");
-        assert!(!is_untouched(&recorded, &rendered, &next));
     }
 }

@@ -40,6 +40,8 @@ pub(crate) struct Cluster {
     pub(super) silence: Duration,
     /// Other deployers whose fields may be taken, by their managers' names.
     pub(super) adopted: Arc<[String]>,
+    /// The Namespace as this run has read it: a survey does not ask for it again.
+    pub(super) namespace: Option<Arc<serde_json::Value>>,
 }
 
 pub(super) struct Inner {
@@ -121,12 +123,19 @@ impl Cluster {
             fence: None,
             silence: SILENCE,
             adopted: Arc::default(),
+            namespace: None,
         })
     }
 
     /// The same cluster, with another time to wait for a server that cannot be reached (at connecting: 4 s).
     pub(crate) fn with_patience(&self, patience: Duration, stop: &Stop) -> Self {
         Self { patience, stop: stop.clone(), ..self.clone() }
+    }
+
+    /// The same cluster, with the Namespace that was read a moment ago. Where it has changed since, the record does not prove
+    /// it, and its rehearsal tells.
+    pub(crate) fn having_read(&self, namespace: Option<serde_json::Value>) -> Self {
+        Self { namespace: namespace.map(Arc::new), ..self.clone() }
     }
 
     /// The same cluster, with a moment after which nothing is waited for.

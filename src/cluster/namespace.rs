@@ -113,6 +113,7 @@ fn read(body: &Value) -> LiveNamespace {
             expires: annotations[EXPIRES].as_str().and_then(|time| time.parse().ok()),
         },
         remains: remains(body),
+        body: body.clone(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the cluster has of what is to be deployed, in as few requests as that takes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use base64::Engine as _;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -9,64 +9,122 @@ use serde_json::Value;
 use super::{
     connect::Cluster,
     error::{ClusterError, Reason},
+    listing::{Form, WHOLE},
+    proof::{applied, is_untouched},
     record::without_records,
-    request::{Call, object_path, path},
+    request::{Call, JSON, object_path},
 };
-use crate::model::{Live, ObjectId, Redactor, Rendered, Resource, Selection};
+use crate::model::{Applied, Live, ObjectId, Redactor, Rendered, Resource, Selection};
 
 /// Requests in flight at once.
 pub(super) const PARALLEL: usize = 32;
-const PAGE: &str = "500";
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// What the cluster is asked about a release.
+#[derive(Clone, Copy)]
+pub(crate) struct Survey<'s> {
+    pub objects: &'s [Rendered],
+    /// What the last deploy wrote, as far as that may be trusted.
+    pub known: &'s HashMap<&'s ObjectId, &'s Applied>,
+    /// True for what has to be read in full even where nobody touched it.
+    pub reads: fn(&ObjectId) -> bool,
+}
+
+/// What the cluster has of a release, in the order of its objects.
+#[derive(Debug)]
+pub(crate) struct Surveyed {
+    /// `body` is none where it is not there. Of what is proven untouched it is no more than `metadata.uid`, unless it had
+    /// to be read in full.
+    pub live: Vec<Live>,
+    /// What the server would answer to the apply of an object that nobody has touched since the last deploy.
+    pub proven: Vec<Option<Applied>>,
+    /// True where the kind is not served yet: this very release defines it.
+    pub undefined: Vec<bool>,
+}
 
 /// The objects of one resource in one namespace, by their place in what was asked for.
 struct Group<'o> {
     resource: &'o Resource,
     namespace: Option<&'o str>,
-    wanted: Vec<(usize, &'o ObjectId)>,
+    /// By name.
+    wanted: HashMap<&'o str, usize>,
 }
 
+/// An object that was asked for.
+struct Found {
+    position: usize,
+    body: Value,
+    proven: Option<Applied>,
+}
+
+/// Nothing but metadata, which is all that a proof takes.
+const METADATA_LIST: Form =
+    Form { page: 10_000, accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" };
+const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// A list is read by larger pages where more of it is wanted, but not by endless ones.
+const LARGEST_PAGE: usize = 2_000;
+/// So many objects are read one by one rather than with all of their kind.
+const FEW: usize = 4;
+
 impl Cluster {
-    /// The live objects, in the order of `objects`; `body` is none where one is not there.
+    /// What is there of a release: one request for each kind and namespace, and for each object that metadata alone do
+    /// not prove to be as it was written.
     ///
     /// A single object of a kind is read by GET, more by LIST, unless the list is longer than that is worth. The
     /// annotation with the last applied configuration is masked: of a Secret it holds the values in plain text.
     ///
     /// # Errors
-    /// [`ClusterError::NotServed`] with the versions that are served, for kinds that no object of `objects` defines.
-    pub(crate) async fn survey(&self, objects: &[Rendered]) -> Result<Vec<Live>, ClusterError> {
-        let found: Vec<Vec<(usize, Value)>> = futures::stream::iter(groups(objects))
+    /// [`ClusterError::NotServed`] with the versions that are served, for kinds that no object of the release defines.
+    pub(crate) async fn survey(&self, survey: Survey<'_>) -> Result<Surveyed, ClusterError> {
+        let objects = survey.objects;
+        let found: Vec<(Group<'_>, Option<Vec<Found>>)> = futures::stream::iter(groups(objects))
             .map(|group| async move {
-                match self.survey_group(&group).await {
-                    Err(ClusterError::NotServed { .. }) if is_defined_by(objects, group.resource) => Ok(Vec::new()),
-                    found => found,
+                match self.survey_group(&group, survey).await {
+                    Err(ClusterError::NotServed { .. }) if is_defined_by(objects, group.resource) => Ok((group, None)),
+                    found => found.map(|found| (group, Some(found))),
                 }
             })
             .buffer_unordered(PARALLEL)
             .try_collect()
             .await?;
-        let mut live: Vec<_> = objects
-            .iter()
-            .map(|object| Live { id: object.id.clone(), resource: object.resource.clone(), body: None })
-            .collect();
-        for (position, mut body) in found.into_iter().flatten() {
-            clean(&mut body, &self.inner.redactor);
-            live[position].body = Some(body);
+        let absent = |object: &Rendered| Live { id: object.id.clone(), resource: object.resource.clone(), body: None };
+        let mut surveyed = Surveyed {
+            live: objects.iter().map(absent).collect(),
+            proven: vec![None; objects.len()],
+            undefined: vec![false; objects.len()],
+        };
+        for (group, found) in found {
+            if found.is_none() {
+                group.wanted.values().for_each(|position| surveyed.undefined[*position] = true);
+            }
+            for Found { position, body, proven } in found.into_iter().flatten() {
+                surveyed.live[position].body = Some(body);
+                surveyed.proven[position] = proven;
+            }
         }
-        Ok(live)
+        Ok(surveyed)
     }
 
     /// One object, none where it is not there; the last applied configuration is masked.
     pub(crate) async fn get(&self, resource: &Resource, id: &ObjectId) -> Result<Option<Value>, ClusterError> {
-        let call = Call::get(object_path(resource, id, &[])).about(id);
-        let mut found = match self.ask_if_there(&call).await {
-            Ok(found) => found,
-            Err(error) => return Err(self.or_not_served(error, resource, Some(id)).await),
-        };
+        let mut found = self.get_as(resource, id, JSON).await?;
         if let Some(body) = &mut found {
             clean(body, &self.inner.redactor);
         }
         Ok(found)
+    }
+
+    async fn get_as(
+        &self,
+        resource: &Resource,
+        id: &ObjectId,
+        accept: &'static str,
+    ) -> Result<Option<Value>, ClusterError> {
+        let call = Call { accept, ..Call::get(object_path(resource, id, &[])).about(id) };
+        match self.ask_if_there(&call).await {
+            Ok(found) => Ok(found),
+            Err(error) => Err(self.or_not_served(error, resource, Some(id)).await),
+        }
     }
 
     /// All objects of a selection, with `apiVersion` and `kind`, which lists leave out.
@@ -76,26 +134,61 @@ impl Cluster {
         Ok(objects)
     }
 
-    async fn survey_group(&self, group: &Group<'_>) -> Result<Vec<(usize, Value)>, ClusterError> {
-        if group.wanted.len() > 1 {
-            let selection = Selection {
-                resource: group.resource.clone(),
-                namespace: group.namespace.map(str::to_owned),
-                labels: None,
-                fields: without_records(group.resource),
-            };
-            match self.list_pages(&selection, group.wanted.len()).await {
-                Ok(listed) if listed.complete => return Ok(pick(listed.objects, &group.wanted)),
+    /// First by metadata where that may be enough; what they do not prove is read in full.
+    async fn survey_group(&self, group: &Group<'_>, survey: Survey<'_>) -> Result<Vec<Found>, ClusterError> {
+        if let Some((position, body)) = self.at_hand(group) {
+            return Ok(vec![self.weigh(position, body, survey)]);
+        }
+        let all: Vec<usize> = group.wanted.values().copied().collect();
+        if !all.iter().all(|position| survey.may_be_untouched(*position)) {
+            return self.read_all(group, &all, survey, false).await;
+        }
+        let found = self.read_all(group, &all, survey, true).await?;
+        let (mut proven, rest): (Vec<Found>, Vec<Found>) = found.into_iter().partition(|found| found.proven.is_some());
+        let rest: Vec<usize> = rest.into_iter().map(|found| found.position).collect();
+        if !rest.is_empty() {
+            proven.extend(self.read_all(group, &rest, survey, false).await?);
+        }
+        Ok(proven)
+    }
+
+    /// The Namespace, where it is all that is wanted and was read before.
+    fn at_hand(&self, group: &Group<'_>) -> Option<(usize, Value)> {
+        let body = self.namespace.as_ref().filter(|_| group.resource.kind == "Namespace" && group.wanted.len() == 1)?;
+        let position = group.wanted.get(body["metadata"]["name"].as_str()?)?;
+        Some((*position, Value::clone(body)))
+    }
+
+    /// Those of the group's objects that are wanted, in full or by their metadata only.
+    async fn read_all(
+        &self,
+        group: &Group<'_>,
+        wanted: &[usize],
+        survey: Survey<'_>,
+        metadata: bool,
+    ) -> Result<Vec<Found>, ClusterError> {
+        if wanted.len() > 1 && (metadata || wanted.len() == group.wanted.len() || wanted.len() > FEW) {
+            let whole = Form { page: (2 * wanted.len()).clamp(WHOLE.page, LARGEST_PAGE), ..WHOLE };
+            let form = if metadata { METADATA_LIST } else { whole };
+            let selection = selection(group);
+            let listed = self.list_kept(&selection, (form, wanted.len()), |body| {
+                let name = body.pointer("/metadata/name").and_then(Value::as_str)?;
+                let position = group.wanted.get(name)?;
+                Some(self.weigh(*position, body, survey))
+            });
+            match listed.await {
+                Ok(listed) if listed.complete => return Ok(listed.objects),
                 // too long a list, or a login that may get but not list
                 Ok(_) => {}
                 Err(error) if error.reason() == Some(Reason::Forbidden) => {}
                 Err(error) => return Err(error),
             }
         }
-        futures::stream::iter(&group.wanted)
-            .map(|(position, id)| async move {
-                let found = self.get(group.resource, id).await?;
-                Ok(found.map(|body| (*position, body)))
+        let accept = if metadata { METADATA } else { JSON };
+        futures::stream::iter(wanted)
+            .map(|position| async move {
+                let found = self.get_as(group.resource, &survey.objects[*position].id, accept).await?;
+                Ok(found.map(|body| self.weigh(*position, body, survey)))
             })
             .buffer_unordered(PARALLEL)
             .try_filter_map(|found| async move { Ok(found) })
@@ -103,66 +196,26 @@ impl Cluster {
             .await
     }
 
-    /// The whole list, or its first page alone where the pages would be more than `most`.
-    pub(super) async fn list_pages(&self, selection: &Selection, most: usize) -> Result<Listed, ClusterError> {
-        let mut listed = Listed::default();
-        let mut next = String::new();
-        loop {
-            let answer = self.list_page(selection, &next).await;
-            let mut answer = match answer {
-                // the history that the next page stands on is gone: from the start again
-                Err(error) if error.reason() == Some(Reason::Gone) && !next.is_empty() => {
-                    listed = Listed::default();
-                    next.clear();
-                    continue;
-                }
-                answer => answer?,
-            };
-            listed.add(&mut answer, &selection.resource);
-            let metadata = &answer["metadata"];
-            metadata["resourceVersion"].as_str().unwrap_or_default().clone_into(&mut listed.version);
-            metadata["continue"].as_str().unwrap_or_default().clone_into(&mut next);
-            let remaining = metadata["remainingItemCount"].as_u64().unwrap_or(0);
-            if next.is_empty() || remaining.div_ceil(500) >= most as u64 {
-                listed.complete = next.is_empty();
-                return Ok(listed);
-            }
+    /// Weighs an object against what is known of it, and keeps no more of it than is needed.
+    fn weigh(&self, position: usize, mut body: Value, survey: Survey<'_>) -> Found {
+        let object = &survey.objects[position];
+        let recorded = survey.known.get(&object.id).filter(|recorded| is_untouched(recorded, object, &body));
+        let proven = recorded.map(|_| applied(object, &body));
+        if proven.is_none() || (survey.reads)(&object.id) {
+            clean(&mut body, &self.inner.redactor);
+        } else {
+            body = serde_json::json!({"metadata": {"uid": body["metadata"]["uid"]}});
         }
-    }
-
-    async fn list_page(&self, selection: &Selection, next: &str) -> Result<Value, ClusterError> {
-        let mut query = vec![("limit", PAGE)];
-        query.extend(selection.labels.as_deref().map(|labels| ("labelSelector", labels)));
-        query.extend(selection.fields.as_deref().map(|fields| ("fieldSelector", fields)));
-        if !next.is_empty() {
-            query.push(("continue", next));
-        }
-        let resource = &selection.resource;
-        let call = Call::get(path(resource, selection.namespace.as_deref(), None, &query));
-        match self.ask(&call).await {
-            Ok(answer) => Ok(answer),
-            Err(error) => Err(self.or_not_served(error, resource, None).await),
-        }
+        Found { position, body, proven }
     }
 }
 
-/// Pages put together.
-#[derive(Default)]
-pub(super) struct Listed {
-    pub objects: Vec<Value>,
-    /// `metadata.resourceVersion` of the list, to watch from.
-    pub version: String,
-    pub complete: bool,
-}
-
-impl Listed {
-    fn add(&mut self, answer: &mut Value, resource: &Resource) {
-        if let Some(items) = answer.get_mut("items").and_then(Value::as_array_mut) {
-            self.objects.extend(items.drain(..).map(|mut object| {
-                stamp(&mut object, resource);
-                object
-            }));
-        }
+impl Survey<'_> {
+    /// True where what is rendered is what was written, and it does not have to be read in any case.
+    fn may_be_untouched(&self, position: usize) -> bool {
+        let object = &self.objects[position];
+        let recorded = self.known.get(&object.id);
+        !(self.reads)(&object.id) && recorded.is_some_and(|recorded| recorded.hash == object.hash)
     }
 }
 
@@ -171,22 +224,24 @@ fn groups(objects: &[Rendered]) -> Vec<Group<'_>> {
     for (position, object) in objects.iter().enumerate() {
         let (resource, namespace) = (&object.resource, object.id.namespace.as_deref());
         let key = (resource.group.as_str(), resource.version.as_str(), resource.plural.as_str(), namespace);
-        let group = groups.entry(key).or_insert_with(|| Group { resource, namespace, wanted: Vec::new() });
-        group.wanted.push((position, &object.id));
+        let group = groups.entry(key).or_insert_with(|| Group { resource, namespace, wanted: HashMap::new() });
+        group.wanted.insert(&object.id.name, position);
     }
     groups.into_values().collect()
 }
 
-fn pick(objects: Vec<Value>, wanted: &[(usize, &ObjectId)]) -> Vec<(usize, Value)> {
-    let mut named: BTreeMap<String, Value> = objects
-        .into_iter()
-        .filter_map(|object| Some((object.pointer("/metadata/name")?.as_str()?.to_owned(), object)))
-        .collect();
-    wanted.iter().filter_map(|(position, id)| Some((*position, named.remove(&id.name)?))).collect()
+/// All objects of the group's kind; of Secrets without records, which are large.
+fn selection(group: &Group<'_>) -> Selection {
+    Selection {
+        resource: group.resource.clone(),
+        namespace: group.namespace.map(str::to_owned),
+        labels: None,
+        fields: without_records(group.resource),
+    }
 }
 
 /// True where a CustomResourceDefinition among the objects brings this kind.
-pub(super) fn is_defined_by(objects: &[Rendered], resource: &Resource) -> bool {
+fn is_defined_by(objects: &[Rendered], resource: &Resource) -> bool {
     objects.iter().filter(|object| object.id.kind == "CustomResourceDefinition").any(|object| {
         let body = object.body();
         let at = |pointer| body.pointer(pointer).and_then(Value::as_str);
@@ -207,6 +262,13 @@ fn clean(body: &mut Value, redactor: &Redactor) {
     mask_last_applied(body);
     if body["kind"] == "Secret" {
         learn_values(body, redactor);
+    }
+}
+
+/// Half of an object's text is about who wrote it.
+pub(super) fn drop_managed_fields(body: &mut Value) {
+    if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.shift_remove("managedFields");
     }
 }
 
@@ -284,11 +346,8 @@ mod tests {
     #[test]
     fn objects_of_a_list_say_what_they_are() {
         let resource = super::super::request::built_in("apps", "v1", "Deployment", "deployments");
-        let mut listed = Listed::default();
-        listed.add(&mut json!({"items": [{"metadata": {"name": "web"}}]}), &resource);
-        assert_eq!(
-            listed.objects,
-            [json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}})]
-        );
+        let mut object = json!({"metadata": {"name": "web"}});
+        stamp(&mut object, &resource);
+        assert_eq!(object, json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}));
     }
 }

@@ -14,7 +14,7 @@ use super::{
     patience::Waiting,
     refusal::refused,
     request::{Call, path},
-    survey::stamp,
+    survey::{drop_managed_fields, mask_last_applied, stamp},
 };
 use crate::model::{Seen, Selection, Stop};
 
@@ -45,6 +45,13 @@ struct Watch {
 }
 
 impl Cluster {
+    /// What a watch of the selection begins with.
+    pub(crate) async fn look(&self, selection: &Selection) -> Result<Seen, ClusterError> {
+        let mut objects = self.list_pages(selection, usize::MAX).await?.objects;
+        objects.iter_mut().for_each(without_bookkeeping);
+        Ok(Seen::Listed { selection: selection.clone(), objects })
+    }
+
     /// Everything that happens to the selections, each begun with a full list, until the stream is dropped or `stop` is
     /// set. Objects carry `apiVersion` and `kind`; `managedFields` are left out.
     ///
@@ -182,10 +189,8 @@ impl Watch {
 
 /// Half of an object's text is about who wrote it, and nobody who watches wants to know.
 fn without_bookkeeping(object: &mut Value) {
-    super::survey::mask_last_applied(object);
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.shift_remove("managedFields");
-    }
+    mask_last_applied(object);
+    drop_managed_fields(object);
 }
 
 fn end_of(error: ClusterError) -> End {

@@ -59,6 +59,7 @@ pub(super) async fn cluster(script: Script) -> (Cluster, Arc<Told>) {
         silence,
         fence: None,
         adopted: Arc::default(),
+        namespace: None,
     };
     (cluster, told)
 }

@@ -27,4 +27,6 @@ pub struct LiveNamespace {
     pub marks: NamespaceMarks,
     /// Why it is still there while it is being deleted, in the server's words.
     pub remains: Vec<String>,
+    /// The whole object as it was read.
+    pub body: serde_json::Value,
 }

@@ -1,19 +1,21 @@
 //! Writes the objects of one stage, in parallel, and says what was written and what was not.
 
-use futures::{StreamExt as _, stream};
+use std::collections::{BTreeMap, HashSet};
+
+use futures::{FutureExt as _, StreamExt as _, stream};
 
 use super::{
     Context,
     failure::{Failure, interrupted},
 };
 use crate::{
-    cluster::{Cluster, ClusterError, applied},
-    model::{Applied, ApplyEvent, Change, Evidence, Live, ObjectChange, Problem, Rendered, Stage, Stop},
+    cluster::{Cluster, ClusterError},
+    model::{Applied, ApplyEvent, Change, Evidence, Live, ObjectChange, ObjectId, Problem, Rendered, Stage, Stop},
     plan::Replicas,
 };
 
 /// Writes in flight at once: as quick as any more on HTTP/1.1, and kind to the server.
-const CONCURRENCY: usize = 32;
+pub(super) const CONCURRENCY: usize = 32;
 
 /// An object with what the cluster has and what is to happen to it.
 #[derive(Clone, Copy)]
@@ -21,8 +23,8 @@ pub(super) struct Step<'s> {
     pub(super) object: &'s Rendered,
     pub(super) live: &'s Live,
     pub(super) change: &'s ObjectChange,
-    /// True where shipway owns every field that it would send: only then may the record prove the object later.
-    pub(super) owned: bool,
+    /// What an apply would answer, where the object equals what is rendered: then it is not written.
+    pub(super) equal: Option<&'s Applied>,
     /// Where the count of its pods is not simply the manifest's.
     pub(super) replicas: Option<&'s Replicas>,
 }
@@ -45,20 +47,26 @@ pub(super) async fn apply_stage(
     done: &mut Vec<Applied>,
 ) -> Result<(), Failure> {
     let refused = Stop::default();
-    let mut writes = stream::iter(steps)
-        .map(|step| write(context, cluster, *step, &refused))
-        .buffered(CONCURRENCY)
-        .zip(stream::iter(steps));
+    let mut writes = stream::iter(steps.iter().enumerate())
+        .map(|(position, step)| write(context, cluster, *step, &refused).map(move |written| (position, written)))
+        // a slow answer holds up no other write, only what is told after it
+        .buffer_unordered(CONCURRENCY);
+    let mut early = BTreeMap::new();
+    let mut next = steps.iter().enumerate();
     let mut problems = Vec::new();
     let mut complete = true;
-    while let Some((written, step)) = writes.next().await {
-        match written {
-            Written::Done(applied) => {
-                context.tell(ApplyEvent::Object { change: step.change.clone() });
-                done.push(*applied);
+    while let Some((position, written)) = writes.next().await {
+        early.insert(position, written);
+        while let Some(written) = early.first_entry().filter(|first| *first.key() == steps.len() - next.len()) {
+            let Some((_, step)) = next.next() else { break };
+            match written.remove() {
+                Written::Done(applied) => {
+                    context.tell(ApplyEvent::Object { change: step.change.clone() });
+                    done.push(*applied);
+                }
+                Written::Refused(error) => problems.push(Problem::from(error)),
+                Written::NotStarted => complete = false,
             }
-            Written::Refused(error) => problems.push(Problem::from(error)),
-            Written::NotStarted => complete = false,
         }
     }
     match problems.is_empty() {
@@ -69,13 +77,8 @@ pub(super) async fn apply_stage(
 }
 
 async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &Stop) -> Written {
-    let moves = step.replicas.is_some_and(|replicas| replicas.moves);
-    if step.change.change == Change::Unchanged
-        && !moves
-        && let Some(body) = &step.live.body
-    {
-        let recorded = if step.owned { applied(step.object, body) } else { Applied::of(step.object, body) };
-        return Written::Done(Box::new(recorded));
+    if let Some(equal) = step.equal {
+        return Written::Done(Box::new(equal.clone()));
     }
     if context.stop.is_set() || refused.is_set() {
         return Written::NotStarted;
@@ -104,11 +107,11 @@ async fn send(cluster: &Cluster, step: Step<'_>) -> Result<Applied, ClusterError
 
 /// Adds to the first problem what was written and what was not: a deploy is never half-said.
 pub(super) fn account(failure: &mut Failure, steps: &[Step<'_>], done: &[Applied]) {
+    let is_done: HashSet<&ObjectId> = done.iter().map(|applied| &applied.id).collect();
     let mut written = Vec::new();
     let mut waiting = Vec::new();
     for step in steps.iter().filter(|step| step.object.stage != Stage::OnFailure) {
-        let is_done = done.iter().any(|applied| applied.id == step.object.id);
-        match (is_done, step.change.change) {
+        match (is_done.contains(&step.object.id), step.change.change) {
             (false, _) => waiting.push(step.object.id.to_string()),
             (true, Change::Unchanged) => {}
             (true, _) => written.push(step.object.id.to_string()),

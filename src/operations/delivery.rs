@@ -1,6 +1,8 @@
 //! A prepared release goes to the cluster: stage by stage, followed until it holds, then pruned and recorded. Every verb
 //! that writes a release comes this way.
 
+use std::collections::HashMap;
+
 use tokio::time::Instant;
 
 use super::{
@@ -10,7 +12,9 @@ use super::{
     failure::{Failure, interrupted},
     follow::{Witnesses, follow},
     hooks::is_hook,
-    prepare::Prepared,
+    look::settle_at_once,
+    observe,
+    prepare::{Prepared, is_judged},
     prune, record,
 };
 use crate::{
@@ -46,11 +50,11 @@ impl From<Unproven> for Failure {
 
 impl Delivery<'_> {
     /// Brings a release to the cluster, and ends when it is proven there. What is known at each moment stands in the
-    /// outcome, whatever the end.
+    /// outcome, whatever the end. Answers where it can be reached from outside.
     ///
     /// # Errors
     /// What the server refused or the rollout died of; the record of it is written, and the Jobs for it have run.
-    pub(super) async fn carry_out(&self, prepared: &Prepared, outcome: &mut Outcome) -> Result<(), Unproven> {
+    pub(super) async fn carry_out(&self, prepared: &Prepared, outcome: &mut Outcome) -> Result<Vec<String>, Unproven> {
         if let Some(order) = &prepared.order {
             self.context.tell(SourceEvent::Order { order: order.clone() });
         }
@@ -66,21 +70,25 @@ impl Delivery<'_> {
             failure
         });
         record.state = match ended {
-            Ok(()) => RecordState::Succeeded,
+            Ok(_) => RecordState::Succeeded,
             Err(_) if self.cluster.gave_way() => RecordState::Superseded,
             Err(_) => RecordState::Failed,
         };
         let namespace = &prepared.release.target.namespace.value;
-        let recorded = self.cluster.save_record(namespace, &record, &objects).await;
+        let mut recorded = self.cluster.save_record(namespace, &record, &objects).await;
+        if prepared.writes_nothing() && recorded.is_ok() {
+            recorded = self.cluster.save_objects(namespace, &record, &objects).await;
+        }
         if ended.is_err() && !self.context.stop.is_set() {
             self.after_failure(prepared, &mut record, outcome).await;
         }
-        if let Err(failure) = ended.and_then(|()| recorded.map_err(Failure::from)) {
-            return Err(Unproven { failure, record: Some(Box::new(record)) });
-        }
+        let addresses = match ended.and_then(|addresses| recorded.map(|()| addresses).map_err(Failure::from)) {
+            Ok(addresses) => addresses,
+            Err(failure) => return Err(Unproven { failure, record: Some(Box::new(record)) }),
+        };
         let kept = self.application.checkout.settings.deploy.history.value;
         record::trim(self.context, self.cluster, prepared, &record, kept).await;
-        Ok(())
+        Ok(addresses)
     }
 
     /// Stage by stage; hooks before the workloads are waited for, everything else at the end.
@@ -89,12 +97,14 @@ impl Delivery<'_> {
         prepared: &Prepared,
         record: &mut Record,
         outcome: &mut Outcome,
-    ) -> Result<(), Failure> {
+    ) -> Result<Vec<String>, Failure> {
         let started = Instant::now();
-        let mut watched = Vec::new();
-        for stage in [Stage::Foundation, Stage::Rights, Stage::Configuration, Stage::Service] {
-            watched.extend(self.write(prepared, &|object| object.stage == stage, record).await?);
-        }
+        let is_foundation = |object: &Rendered| object.stage == Stage::Foundation;
+        let mut watched = self.write(prepared, &is_foundation, record).await?;
+        // begun in this order, but none waits for another's end: what needs them all are the pods
+        let is_before_pods =
+            |object: &Rendered| matches!(object.stage, Stage::Rights | Stage::Configuration | Stage::Service);
+        watched.extend(self.write(prepared, &is_before_pods, record).await?);
         self.hooks(prepared, Stage::Before, record, outcome).await?;
         let is_workload = |object: &Rendered| object.stage == Stage::Workload;
         watched.extend(self.write(prepared, &is_workload, record).await?);
@@ -102,11 +112,11 @@ impl Delivery<'_> {
         self.cluster.may_give_way(true);
         let followed = self.follow(prepared, watched, record, outcome).await;
         self.cluster.may_give_way(false);
-        followed?;
+        let addresses = followed?;
         self.hooks(prepared, Stage::After, record, outcome).await?;
         let all = self.application.checkout.settings.prune_all;
         outcome.objects.extend(prune::delete(self.context, self.cluster, (&prepared.gone, all), &record.applied).await);
-        Ok(())
+        Ok(addresses)
     }
 
     /// Jobs that are to run after a failure; what they end with changes nothing about it.
@@ -134,10 +144,10 @@ impl Delivery<'_> {
         let before = record.applied.len();
         apply_stage(self.context, self.cluster, &steps, &mut record.applied).await?;
         let written = steps.iter().zip(&record.applied[before..]);
-        // the lock is held in the Namespace, so it is there; watching it takes a right over the whole cluster
+        // watching the Namespace takes a right over the whole cluster
         let watched = written.filter(|(step, _)| step.object.id.kind != "Namespace").map(|(step, applied)| Watched {
             applied: applied.clone(),
-            body: step.object.body(),
+            body: if is_judged(&step.object.id) { step.object.body() } else { serde_json::Value::Null },
             changed: step.change.change != Change::Unchanged,
             shows_log: is_hook(step.object.stage),
             images: prepared.release.images.clone(),
@@ -151,27 +161,44 @@ impl Delivery<'_> {
         watched: Vec<Watched>,
         record: &mut Record,
         outcome: &mut Outcome,
-    ) -> Result<(), Failure> {
-        let rules = self.application.checkout.settings.deploy.rules();
-        let app = &prepared.release.target.app;
-        let rollout = Rollout::new(app, watched, rules, jiff::Timestamp::now());
-        let witnesses = Witnesses { cluster: self.cluster, registry: self.registry };
+    ) -> Result<Vec<String>, Failure> {
         outcome.truth = Some(prepared.what_is_unproven());
-        let conclusion = follow(self.context, &witnesses, rollout).await?;
+        let conclusion = self.conclude(prepared, watched).await?;
         outcome.truth = None;
         self.take_in(&conclusion, outcome);
         record::note_jobs(record, &conclusion);
         if conclusion.problems.is_empty() {
-            return Ok(());
+            let server = &self.cluster.connection().server;
+            return Ok(conclusion.entrances.iter().filter_map(|object| observe::address(object, server)).collect());
         }
         outcome.truth = prepared.what_serves(&conclusion);
         Err(Failure(conclusion.problems))
     }
 
+    /// By one look where nothing of it was changed and all is well, else by watches.
+    async fn conclude(&self, prepared: &Prepared, mut watched: Vec<Watched>) -> Result<Conclusion, Failure> {
+        let rules = || self.application.checkout.settings.deploy.rules();
+        let app = &prepared.release.target.app;
+        let moves = |watched: &Watched| watched.shows_log || watched.changed && is_judged(&watched.applied.id);
+        if !watched.iter().any(moves) {
+            let rollout = Rollout::at_rest(app, watched, rules(), jiff::Timestamp::now());
+            // a write, or a Job that ran for minutes, makes an earlier look an old one
+            let fresh = if prepared.writes_nothing() { &prepared.live[..] } else { &[] };
+            match settle_at_once(self.context, self.cluster, rollout, fresh).await? {
+                Ok(conclusion) => return Ok(conclusion),
+                Err(unsettled) => watched = unsettled,
+            }
+        }
+        let rollout = Rollout::new(app, watched, rules(), jiff::Timestamp::now());
+        let witnesses = Witnesses { cluster: self.cluster, registry: self.registry };
+        follow(self.context, &witnesses, rollout).await
+    }
+
     /// Writes the verdicts into the outcome and tells the proof.
     fn take_in(&self, conclusion: &Conclusion, outcome: &mut Outcome) {
-        for (id, verdict, _) in &conclusion.states {
-            if let Some(object) = outcome.objects.iter_mut().find(|object| object.id == *id) {
+        let states: HashMap<_, _> = conclusion.states.iter().map(|(id, verdict, _)| (id, verdict)).collect();
+        for object in &mut outcome.objects {
+            if let Some(verdict) = states.get(&object.id) {
                 object.verdict = verdict.word();
                 object.why = verdict.problem().cloned();
             }

@@ -11,11 +11,11 @@ use super::{
     delivery::{Delivery, Unproven},
     failure::{Failure, conclude},
     namespace::{self, Ground},
-    observe, order, planned, prepare, record, rights, rollback,
+    order, planned, prepare, record, rights, rollback,
 };
 use crate::{
     cluster::Cluster,
-    model::{Change, Image, ObjectId, Outcome, PodsOnImage, Release, Rendered, short_duration},
+    model::{Change, Image, ObjectId, Outcome, PodsOnImage, Release, short_duration},
     plan::Planned,
 };
 
@@ -87,7 +87,8 @@ async fn attempt(
     let lease = order::take_turn(context, application, cluster).await?;
     // from here on a server that is gone for a while is waited for
     let deadline = started + Duration::from_secs_f64(rules.max_time);
-    let cluster = lease.guard(&cluster.with_patience(patience, &context.stop).until(deadline));
+    let cluster = cluster.with_patience(patience, &context.stop).until(deadline).having_read(ground.body());
+    let cluster = lease.guard(&cluster);
     let delivery = Delivery { context, application, cluster: &cluster, registry: &registry };
     let deploy = Deploy { delivery, planned, ground, made, started };
     let ended = deploy.under_lock(images, outcome).await;
@@ -118,38 +119,23 @@ impl Deploy<'_> {
         self.ground.settle(context, application, cluster).await?;
         let ended = self.delivery.carry_out(&prepared, outcome).await;
         outcome.objects.splice(0..0, self.ground.outcomes());
-        if let Err(Unproven { failure, record }) = ended {
-            return Err(match record {
-                Some(record) => rollback::put_back(&self.delivery, (&prepared, &record), failure, outcome).await,
-                None => failure,
-            });
+        match ended {
+            Ok(addresses) => {
+                outcome.truth = Some(self.truth(&prepared.release, &addresses));
+                Ok(())
+            }
+            Err(Unproven { failure, record: Some(record) }) => {
+                Err(rollback::put_back(&self.delivery, (&prepared, &record), failure, outcome).await)
+            }
+            Err(Unproven { failure, record: None }) => Err(failure),
         }
-        outcome.truth = Some(self.truth(&prepared.release).await);
-        Ok(())
     }
 
-    async fn truth(&self, release: &Release) -> String {
+    fn truth(&self, release: &Release, addresses: &[String]) -> String {
         let target = &release.target;
         let color = release.color.as_ref().map(|color| format!(" ({color})")).unwrap_or_default();
         let seconds = short_duration(self.started.elapsed().as_secs());
-        let addresses = addresses(self.delivery.cluster, release).await;
         let addresses: String = addresses.iter().map(|address| format!(" · {address}")).collect();
         format!("deployed {} to {}{color} in {seconds}{addresses}", target.tag.value, target.environment.value)
     }
-}
-
-/// Where this release can be reached from outside; nothing is asked where no object says so, and nothing fails.
-pub(super) async fn addresses(cluster: &Cluster, release: &Release) -> Vec<String> {
-    let shown = |object: &&Rendered| {
-        object.id.kind == "Ingress" || ["NodePort", "LoadBalancer"].iter().any(|kind| object.json.contains(kind))
-    };
-    let open: Vec<&ObjectId> = release.objects.iter().filter(shown).map(|object| &object.id).collect();
-    let kinds = [("", "Service"), ("networking.k8s.io", "Ingress")];
-    let kinds: Vec<_> = kinds.into_iter().filter(|(_, kind)| open.iter().any(|id| id.kind == *kind)).collect();
-    let target = &release.target;
-    let found = observe::app_objects(cluster, &target.namespace.value, &target.app, &kinds).await;
-    let server = &cluster.connection().server;
-    let is_ours = |object: &&serde_json::Value| open.contains(&&crate::kinds::read::id(object));
-    let found = found.unwrap_or_default();
-    found.iter().filter(is_ours).filter_map(|object| observe::address(object, server)).collect()
 }

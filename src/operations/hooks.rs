@@ -22,7 +22,7 @@ impl Delivery<'_> {
         for wave in waves {
             let is_of = |object: &Rendered| object.stage == stage && object.hook.wave == wave;
             ended = match self.write(prepared, &is_of, record).await {
-                Ok(watched) => self.follow(prepared, watched, record, outcome).await,
+                Ok(watched) => self.follow(prepared, watched, record, outcome).await.map(drop),
                 Err(failure) => Err(failure),
             };
             if ended.is_err() {

@@ -203,6 +203,11 @@ impl Ground {
         left.map_or_else(String::new, |left| format!(", expires in {}", short_duration(left)))
     }
 
+    /// The Namespace as it was found.
+    pub(super) fn body(&self) -> Option<Value> {
+        self.live.as_ref().map(|live| live.body.clone())
+    }
+
     /// Refuses a namespace that another branch's deploys went to.
     pub(super) fn refuse_others(&self, history: &History) -> Result<(), Failure> {
         match &self.live {

@@ -66,6 +66,7 @@ async fn ask(
     let images = application.find_images(&registry).await?;
     let rendered = || Ok(prepare::release(application, &images, None, None)?.release.objects);
     let ground = namespace::look(application, cluster, rendered).await?;
+    let cluster = &cluster.having_read(ground.body());
     let target = &application.target;
     let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
     let prepared = prepare::prepare(context, application, cluster, images).await?;

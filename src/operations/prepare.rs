@@ -3,13 +3,20 @@
 use futures::future::try_join;
 
 use super::{
-    Context, application::Application, apply::Step, failure::Failure, ownership, places, prune, replicas, rights,
+    Context,
+    application::Application,
+    apply::Step,
+    failure::Failure,
+    ownership, places, prune,
+    rehearsal::{rehearse, release_bodies, trusted},
+    replicas, rights,
 };
 use crate::{
-    cluster::{Cluster, History, Rehearsed, is_untouched, owns_all},
+    cluster::{Cluster, History, Survey},
+    kinds,
     model::{
-        Ancestry, ApplyEvent, Commit, FieldPath, Image, JobRun, Live, Note, ObjectChange, Record, RecordState, Release,
-        Rendered, Traffic, Verdict,
+        Ancestry, Applied, Commit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Record, RecordState, Release,
+        Rendered, Stage, Traffic, Verdict,
     },
     plan,
     render::{self, Rendering},
@@ -24,8 +31,8 @@ pub(super) struct Prepared {
     pub(super) live: Vec<Live>,
     /// The same order; after them what is passed over.
     pub(super) changes: Vec<ObjectChange>,
-    /// In the order of `release.objects`: true where shipway owns every field that it would send.
-    owned: Vec<bool>,
+    /// In the order of `release.objects`: what an apply would answer, where an object equals what is rendered.
+    equal: Vec<Option<Applied>>,
     replicas: replicas::Decided,
     pub(super) history: History,
     pub(super) jobs: Vec<JobRun>,
@@ -43,10 +50,10 @@ pub(super) struct Prepared {
 
 impl Prepared {
     pub(super) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
-        self.release.objects.iter().zip(&self.live).zip(&self.changes).zip(&self.owned).map(
-            |(((object, live), change), owned)| {
+        self.release.objects.iter().zip(&self.live).zip(&self.changes).zip(&self.equal).map(
+            |(((object, live), change), equal)| {
                 let replicas = self.replicas.get(&object.id);
-                Step { object, live, change, owned: *owned, replicas }
+                Step { object, live, change, equal: equal.as_ref(), replicas }
             },
         )
     }
@@ -55,6 +62,12 @@ impl Prepared {
     pub(super) fn sent(&self) -> impl Iterator<Item = &Rendered> {
         let objects = self.release.objects.iter();
         objects.map(|object| self.replicas.get(&object.id).map_or(object, |replicas| &replicas.sent))
+    }
+
+    /// True where the cluster has all of it already, and nothing that would have to go.
+    pub(super) fn writes_nothing(&self) -> bool {
+        let mut steps = self.steps().filter(|step| step.object.stage != Stage::OnFailure);
+        self.gone.is_empty() && steps.all(|step| step.equal.is_some())
     }
 
     /// What is true while a rollout is under way, and stays true if the run is stopped in it.
@@ -81,6 +94,11 @@ impl Prepared {
             (pods, None) => Some(format!("{pods} older pods still serve")),
         }
     }
+}
+
+/// True for what a rollout judges by what it says, untouched or not. The Namespace is there: the lock is held in it.
+pub(super) fn is_judged(id: &ObjectId) -> bool {
+    id.kind != "Namespace" && !kinds::is_plain(&id.group, &id.kind)
 }
 
 /// A release before the cluster was asked about its objects: rendered from manifests, or out of a record.
@@ -124,26 +142,20 @@ pub(super) async fn survey(
     draft: Draft,
 ) -> Result<Prepared, Failure> {
     let Draft { release, jobs, skipped, history, traffic, order, source } = draft;
-    let live = cluster.survey(&release.objects).await?;
-    ownership::check(context, application, &release.objects, &live)?;
-    let (rehearsed, replicas) =
-        rehearse_touched(context, application, cluster, (&release.objects, &live), &history).await?;
-    let owned = live.iter().zip(&rehearsed).map(|pair| match pair {
-        (Live { body: Some(live), .. }, Some(rehearsed)) => owns_all(live, rehearsed),
-        _ => false,
-    });
-    let owned = owned.collect();
-    let objects = release.objects.iter();
-    let sent: Vec<&Rendered> =
-        objects.map(|object| replicas.get(&object.id).map_or(object, |replicas| &replicas.first)).collect();
-    let mut changes = plan::changes(&sent, &live, &rehearsed, jiff::Timestamp::now());
+    let known = trusted(&history);
+    let mut surveyed = cluster.survey(Survey { objects: &release.objects, known: &known, reads: is_judged }).await?;
+    ownership::check(context, application, &release.objects, &surveyed.live)?;
+    let (rehearsals, replicas) = rehearse(context, application, cluster, (&release.objects, &surveyed)).await?;
+    release_bodies(&mut surveyed.live, &rehearsals);
+    let live = surveyed.live;
+    let (mut changes, equal): (Vec<_>, Vec<_>) = rehearsals.into_iter().map(|of| (of.change, of.equal)).unzip();
     changes.extend(skipped);
     let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
     let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
     changes.extend(gone.iter().map(prune::change));
     rights::foresee(context, cluster, &release, (&changes, &gone)).await?;
     let (given, live_color) = (application.given, traffic.and_then(|traffic| traffic.color));
-    Ok(Prepared { release, live, changes, owned, replicas, history, jobs, order, gone, given, source, live_color })
+    Ok(Prepared { release, live, changes, equal, replicas, history, jobs, order, gone, given, source, live_color })
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {
@@ -213,70 +225,4 @@ fn earlier_runs(history: &History, rerun: bool) -> Vec<JobRun> {
     let counts = |record: &Record, run: &JobRun| record.state == RecordState::Running || (run.done && !rerun);
     let newest_first = history.records.iter().rev();
     newest_first.flat_map(|record| record.jobs.iter().filter(|run| counts(record, run)).cloned()).collect()
-}
-
-/// Rehearses what the last record does not prove to be as it was written; what it proves stands for its own rehearsal.
-async fn rehearse_touched(
-    context: &Context,
-    application: &Application,
-    cluster: &Cluster,
-    (objects, live): (&[Rendered], &[Live]),
-    history: &History,
-) -> Result<(Vec<Option<serde_json::Value>>, replicas::Decided), Failure> {
-    // a run that failed or was killed may have written what it could not record
-    let last = history.records.last().filter(|record| record.state == RecordState::Succeeded);
-    let is_proven = |object: &Rendered, live: &serde_json::Value| {
-        let recorded = last.and_then(|record| record.applied.iter().find(|applied| applied.id == object.id));
-        recorded.is_some_and(|recorded| is_untouched(recorded, object, live))
-    };
-    let mut bodies: Vec<Option<serde_json::Value>> = objects
-        .iter()
-        .zip(live)
-        .map(|(object, live)| live.body.clone().filter(|body| is_proven(object, body)))
-        .collect();
-    let untouched = { objects.iter().zip(&bodies) }.filter_map(|(object, body)| Some((object, body.as_ref()?)));
-    replicas::tell_kept(context, objects, untouched);
-    let touched: Vec<usize> = (0..bodies.len()).filter(|position| bodies[*position].is_none()).collect();
-    let release = objects;
-    let mut objects: Vec<Rendered> = touched.iter().map(|position| objects[*position].clone()).collect();
-    let live: Vec<Live> = touched.iter().map(|position| live[*position].clone()).collect();
-    let decided = replicas::decide(context, cluster, (&objects, &live), release).await?;
-    for object in &mut objects {
-        *object = decided.get(&object.id).map_or_else(|| object.clone(), |replicas| replicas.first.clone());
-    }
-    let rehearsed = rehearse(context, application, cluster, &objects, &live).await?;
-    for (position, body) in touched.into_iter().zip(rehearsed) {
-        bodies[position] = body;
-    }
-    Ok((bodies, decided))
-}
-
-/// Every write as the server would do it. All refusals are told at once, with their places in the files.
-async fn rehearse(
-    context: &Context,
-    application: &Application,
-    cluster: &Cluster,
-    objects: &[Rendered],
-    live: &[Live],
-) -> Result<Vec<Option<serde_json::Value>>, Failure> {
-    let mut bodies = Vec::with_capacity(objects.len());
-    let mut problems = Vec::new();
-    for (object, answer) in objects.iter().zip(cluster.rehearse(objects, live).await) {
-        match answer {
-            Ok(Rehearsed::Done { mut body, leaving, adopts, .. }) => {
-                FieldPath::remove_all(&leaving, &mut body);
-                if !adopts.is_empty() {
-                    context.tell(ApplyEvent::Adopted { object: object.id.clone(), managers: adopts });
-                }
-                bodies.push(Some(body));
-            }
-            Ok(Rehearsed::NotYet) => bodies.push(None),
-            Ok(Rehearsed::Unsupported { why }) => {
-                context.tell(Note::new("plan", format!("{} is not rehearsed: {why}", object.id)));
-                bodies.push(None);
-            }
-            Err(error) => problems.extend(places::locate(&application.manifests, object, error)),
-        }
-    }
-    if problems.is_empty() { Ok(bodies) } else { Err(Failure(problems)) }
 }

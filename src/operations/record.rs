@@ -71,7 +71,8 @@ pub(super) fn holder(target: &Target) -> String {
     }
 }
 
-/// Writes the record and the objects that it is about before the first of them, so that a killed run leaves its trace.
+/// Writes the record and the objects that it is about before the first of them, so that a killed run leaves its trace. A
+/// run that writes none of them has nothing to leave.
 pub(super) async fn begin(
     application: &Application,
     cluster: &Cluster,
@@ -99,6 +100,9 @@ pub(super) async fn begin(
         objects: Some(objects.kept.clone()),
         ancestors: ancestors(application, prepared),
     };
+    if prepared.writes_nothing() {
+        return Ok((record, objects));
+    }
     cluster.save_record(&target.namespace.value, &record, &objects).await?;
     if let Err(error) = cluster.save_objects(&target.namespace.value, &record, &objects).await {
         // nothing was applied: the record must not look like that of a run that was killed

@@ -1,5 +1,7 @@
 //! A release out of a record: what was deployed before enters the survey again.
 
+use std::collections::HashMap;
+
 use futures::future::{try_join, try_join_all};
 
 use super::{
@@ -10,7 +12,7 @@ use super::{
     secret,
 };
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Survey},
     model::{
         Change, Exit, Image, ObjectChange, ObjectId, Origin, Problem, Record, Release, Rendered, SourceEvent, Sourced,
         Target,
@@ -118,7 +120,8 @@ async fn without_lost_volumes(
     if volumes.is_empty() {
         return Ok((objects, Vec::new()));
     }
-    let live = cluster.survey(&volumes).await?;
+    let survey = Survey { objects: &volumes, known: &HashMap::new(), reads: |_| false };
+    let live = cluster.survey(survey).await?.live;
     let lost: Vec<ObjectId> = live.into_iter().filter(|live| live.body.is_none()).map(|live| live.id).collect();
     let left = objects.into_iter().filter(|object| !lost.contains(&object.id)).collect();
     let remark = "it is gone, and a rollback brings no volume back";

@@ -17,13 +17,14 @@ pub(super) type Decided = BTreeMap<ObjectId, Replicas>;
 pub(super) async fn decide(
     context: &Context,
     cluster: &Cluster,
-    (objects, live): (&[Rendered], &[Live]),
+    touched: &[(&Rendered, &Live)],
     release: &[Rendered],
 ) -> Result<Decided, Failure> {
     let mut scalers = Autoscaler::among(release);
-    let open: Vec<&Rendered> = { objects.iter().zip(live) }
+    let open: Vec<&Rendered> = touched
+        .iter()
         .filter(|(object, live)| plan::has_count(object, live))
-        .map(|(object, _)| object)
+        .map(|(object, _)| *object)
         .filter(|object| !scalers.iter().any(|scaler| scaler.target == object.id))
         .collect();
     let places: BTreeSet<Option<&str>> = open.iter().map(|object| object.id.namespace.as_deref()).collect();
@@ -40,7 +41,7 @@ pub(super) async fn decide(
     }
     let now = jiff::Timestamp::now();
     let mut decided = Decided::new();
-    for (object, live) in objects.iter().zip(live) {
+    for (object, live) in touched {
         let scaler = scalers.iter().find(|scaler| scaler.target == object.id);
         let counted = plan::replicas(object, live.body.as_ref(), scaler, now);
         counted.told.into_iter().for_each(|text| context.tell(Note::attention("plan", text)));

@@ -8,7 +8,6 @@ use super::{
     application::Application,
     consent,
     delivery::Delivery,
-    deploy,
     failure::{Failure, conclude},
     prepare::{self, Prepared},
     record, recorded,
@@ -51,8 +50,8 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         let ended = async {
             let prepared = recorded::prepare(context, &application, &cluster, &source, options.hooks).await?;
             unchanged_since(&prepared, newest, &source, options)?;
-            delivery.carry_out(&prepared, outcome).await?;
-            outcome.truth = Some(truth(&delivery, &prepared.release, &source, started).await);
+            let addresses = delivery.carry_out(&prepared, outcome).await?;
+            outcome.truth = Some(truth(&prepared.release, &source, started, &addresses));
             Ok(())
         };
         let ended = ended.await;
@@ -78,10 +77,9 @@ fn unchanged_since(prepared: &Prepared, newest: Option<u64>, source: &Record, op
     Err(Problem::new("changed-meanwhile", Exit::Cluster, text).hint("`shipway history`, then the same again").into())
 }
 
-async fn truth(delivery: &Delivery<'_>, release: &Release, source: &Record, started: Instant) -> String {
+fn truth(release: &Release, source: &Record, started: Instant, addresses: &[String]) -> String {
     let color = release.color.as_ref().map(|color| format!(", {color}")).unwrap_or_default();
     let seconds = short_duration(started.elapsed().as_secs());
-    let addresses = deploy::addresses(delivery.cluster, release).await;
     let addresses: String = addresses.iter().map(|address| format!(" · {address}")).collect();
     format!("rolled back to {}{color} in {seconds}{addresses}", named(source))
 }
@@ -119,7 +117,7 @@ pub(super) async fn put_back(
         delivery.carry_out(&prepared, &mut again).await.map_err(Failure::from)
     };
     match done.await {
-        Ok(()) => {
+        Ok(_) => {
             let pods: usize = again.images.iter().map(|image| image.pods).sum();
             let proven = if pods == 0 { String::new() } else { format!(": {pods} pods are proven to run it") };
             outcome.truth = Some(format!("rolled back to {}{proven}", named(good)));

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     kinds,
-    model::{Change, FieldChange, Live, ObjectChange, ObjectId, Reference, Rendered, cut_middle},
+    model::{Change, FieldChange, ObjectChange, ObjectId, Reference, Rendered, cut_middle},
 };
 
 use super::{
@@ -18,30 +18,22 @@ const MASKED: &str = "***";
 const CONFIGURATION: &str = "shipway.dev/config";
 const SHORT_HASH: usize = 8;
 
-/// One change for each object, in their order, as it is sent. `live` and `rehearsed` stand in the same order; a rehearsal is
-/// the server's answer to a dry run, and none where there was none: then what is rendered is compared, as far as it goes.
-pub(crate) fn changes(
-    objects: &[&Rendered],
-    live: &[Live],
-    rehearsed: &[Option<Value>],
+/// What an apply would do to an object, as it is sent. `rehearsed` is the server's answer to a dry run, and none where there
+/// was none: then what is rendered is compared, as far as it goes.
+pub(crate) fn change(
+    object: &Rendered,
+    live: Option<&Value>,
+    rehearsed: Option<&Value>,
     now: jiff::Timestamp,
-) -> Vec<ObjectChange> {
-    let nothing = (None, None);
-    let states = live.iter().zip(rehearsed).map(|(live, rehearsed)| (live.body.as_ref(), rehearsed.as_ref()));
-    objects
-        .iter()
-        .zip(states.chain(std::iter::repeat(nothing)))
-        .map(|(object, (live, rehearsed))| match (live, rehearsed) {
-            (None, _) => {
-                ObjectChange { object: object.id.clone(), change: Change::Created, fields: vec![], remark: None }
-            }
-            (Some(live), Some(rehearsed)) => changed(&object.id, live, rehearsed, None, now),
-            (Some(live), None) => {
-                let rendered = overlaid(live, &object.body());
-                changed(&object.id, live, &rendered, Some("not rehearsed".to_owned()), now)
-            }
-        })
-        .collect()
+) -> ObjectChange {
+    match (live, rehearsed) {
+        (None, _) => ObjectChange { object: object.id.clone(), change: Change::Created, fields: vec![], remark: None },
+        (Some(live), Some(rehearsed)) => changed(&object.id, live, rehearsed, None, now),
+        (Some(live), None) => {
+            let rendered = overlaid(live, &object.body());
+            changed(&object.id, live, &rendered, Some("not rehearsed".to_owned()), now)
+        }
+    }
 }
 
 fn changed(id: &ObjectId, live: &Value, next: &Value, remark: Option<String>, now: jiff::Timestamp) -> ObjectChange {

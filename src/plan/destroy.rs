@@ -157,6 +157,7 @@ mod tests {
             leaving: false,
             marks: NamespaceMarks { created, ..NamespaceMarks::default() },
             remains: Vec::new(),
+            body: serde_json::Value::Null,
         }
     }
 

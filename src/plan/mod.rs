@@ -21,7 +21,7 @@ mod target;
 mod values;
 
 pub(crate) use admit::{admit, ancestry, order};
-pub(crate) use changes::changes;
+pub(crate) use changes::change;
 pub(crate) use destroy::{Destruction, destroyable, destruction};
 pub(crate) use error::PlanError;
 pub(crate) use history::{choose, may_go_back, surplus, to_put_back};

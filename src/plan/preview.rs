@@ -102,6 +102,7 @@ mod tests {
             leaving: false,
             marks,
             remains: Vec::new(),
+            body: serde_json::Value::Null,
         }
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Conclusion {
     /// The root cause first; alike ones are one with a count. Empty on success.
     pub problems: Vec<Problem>,
     pub proof: Vec<Proof>,
+    /// Services and Ingresses as they were last seen.
+    pub entrances: Vec<Value>,
 }
 
 /// How many new pods are proven to run an image.
@@ -116,6 +118,12 @@ impl TimeUp {
         let length = short_duration(self.after.max(0.0).round() as u64);
         if self.without_progress { format!("{length} without progress") } else { length }
     }
+}
+
+/// What the app may be reached by.
+pub(super) fn entrances(tracks: &[Track], view: &View) -> Vec<Value> {
+    let leads_in = |track: &&Track| matches!(track.watched.applied.id.kind.as_str(), "Service" | "Ingress");
+    tracks.iter().filter(leads_in).filter_map(|track| view.find(&track.watched.applied.id).cloned()).collect()
 }
 
 /// Of all new pods, those that are proven to run each image.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
-    conclusion::{Conclusion, Proof, TimeUp, problems, proof},
+    conclusion::{Conclusion, Proof, TimeUp, entrances, problems, proof},
     logs::Logs,
-    selections::selections,
+    selections::{Backing, selections, selections_at_rest},
     track::{Surroundings, Track, later, seconds_between},
     view::View,
 };
@@ -89,14 +89,36 @@ pub(crate) struct Rollout {
 impl Rollout {
     /// A rollout of what was applied; `app` is the value of the label by which its parts are found.
     pub(crate) fn new(app: &str, watched: Vec<Watched>, rules: Rules, now: Timestamp) -> Self {
+        Self::of(app, watched, (rules, now), selections)
+    }
+
+    /// The same for a deploy that found all of it as it should be: one look at what runs is enough to settle. What stands
+    /// behind a Service was proven when it was last changed.
+    pub(crate) fn at_rest(app: &str, watched: Vec<Watched>, rules: Rules, now: Timestamp) -> Self {
+        let mut rollout = Self::of(app, watched, (rules, now), selections_at_rest);
+        rollout.tracks.iter_mut().for_each(|track| track.backed = false);
+        rollout
+    }
+
+    fn of(
+        app: &str,
+        watched: Vec<Watched>,
+        (rules, now): (Rules, Timestamp),
+        selections: fn(&str, &[Watched]) -> Vec<Selection>,
+    ) -> Self {
         let (plain, judged): (Vec<_>, Vec<_>) = watched
             .into_iter()
             .partition(|watched| kinds::is_plain(&watched.applied.id.group, &watched.applied.id.kind));
-        let tracks: Vec<Track> = judged.iter().map(|watched| Track::new(watched.clone(), &judged, now)).collect();
+        let view = View::new(selections(app, &judged));
+        let backing = Backing::of(&judged);
+        let is_backed = |watched: &Watched| watched.applied.id.kind == "Service" && backing.stands_behind(watched);
+        let backed: Vec<bool> = judged.iter().map(is_backed).collect();
+        let tracks: Vec<Track> =
+            judged.into_iter().zip(backed).map(|(watched, backed)| Track::new(watched, backed, now)).collect();
         let by_uid = tracks.iter().enumerate().flat_map(|(index, track)| keys(track).map(move |key| (key, index)));
         Self {
             by_uid: by_uid.collect(),
-            view: View::new(selections(app, &judged)),
+            view,
             rules,
             tracks,
             plain,
@@ -108,6 +130,11 @@ impl Rollout {
             progressed: now,
             said: now,
         }
+    }
+
+    /// What was to be judged, for another rollout of it.
+    pub(crate) fn give_back(self) -> Vec<Watched> {
+        self.tracks.into_iter().map(|track| track.watched).chain(self.plain).collect()
     }
 
     /// What has to be listed and watched.
@@ -315,7 +342,8 @@ impl Rollout {
             .iter()
             .map(|track| (track.watched.applied.id.clone(), track.verdict.clone(), track.progress.clone()));
         let states = tracked.chain(plain).collect();
-        effects.push(Effect::Settled(Box::new(Conclusion { states, problems, proof })));
+        let entrances = entrances(&self.tracks, &self.view);
+        effects.push(Effect::Settled(Box::new(Conclusion { states, problems, proof, entrances })));
     }
 
     fn unseen(&self, time: &TimeUp) -> Problem {

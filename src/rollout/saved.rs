@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::{
-    selections::is_backed,
+    selections::Backing,
     view::{View, service_key},
 };
 use crate::{
@@ -28,7 +28,8 @@ pub(crate) fn judge_saved(objects: &[Value], replies: &HashMap<Question, Reply>)
         kinds::find(&id.group, &id.kind).is_some() && !kinds::is_plain(&id.group, &id.kind)
     };
     let watched: Vec<Watched> = objects.iter().copied().filter(own).filter(judged).map(as_applied).collect();
-    watched.iter().map(|one| status(one, &watched, &view, replies)).collect()
+    let backing = Backing::of(&watched);
+    watched.iter().map(|one| status(one, &backing, &view, replies)).collect()
 }
 
 fn items(object: &Value) -> Vec<&Value> {
@@ -62,7 +63,7 @@ fn as_applied(object: &Value) -> Watched {
     Watched { applied, body: object.clone(), changed: false, shows_log: false, images: Vec::new() }
 }
 
-fn status(watched: &Watched, all: &[Watched], view: &View, replies: &HashMap<Question, Reply>) -> WorkloadStatus {
+fn status(watched: &Watched, backing: &Backing<'_>, view: &View, replies: &HashMap<Question, Reply>) -> WorkloadStatus {
     let id = &watched.applied.id;
     let live = &watched.body;
     let owner = match id.kind.as_str() {
@@ -84,7 +85,7 @@ fn status(watched: &Watched, all: &[Watched], view: &View, replies: &HashMap<Que
         baseline: &Baseline::new(),
         changed: true,
         // without slices nothing is known of endpoints
-        backed: !children.is_empty() && is_backed(watched, all),
+        backed: !children.is_empty() && id.kind == "Service" && backing.stands_behind(watched),
         closing: false,
         saved: true,
     });

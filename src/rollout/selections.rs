@@ -1,8 +1,8 @@
 //! What has to be watched to judge a set of objects: one list-and-watch a kind and namespace.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{
     kinds::{self, read},
@@ -82,20 +82,51 @@ fn resource_of(group: &str, kind: &str) -> Option<Resource> {
     kinds::find(group, kind).map(|known| known.resource())
 }
 
-/// True where one of the workloads is meant to run pods that the Service selects.
-pub(super) fn is_backed(service: &Watched, all: &[Watched]) -> bool {
-    let Some(selector) = read::at(&service.body, &["spec", "selector"]).and_then(Value::as_object) else {
-        return false;
-    };
-    let runs_behind = |other: &Watched| {
-        let id = &other.applied.id;
-        let template = kinds::find(&id.group, &id.kind).and_then(|kind| kind.template);
-        let Some(template) = template.and_then(|path| read::at(&other.body, path)) else { return false };
-        let serves = !matches!(id.kind.as_str(), "Job" | "CronJob" | "PodTemplate");
-        let wanted = read::number(&other.body, &["spec", "replicas"]).unwrap_or(1) > 0;
-        let labels = read::at(template, &["metadata", "labels"]);
-        serves && wanted && selector.iter().all(|(key, value)| labels.and_then(|labels| labels.get(key)) == Some(value))
-    };
-    let namespace = &service.applied.id.namespace;
-    !selector.is_empty() && all.iter().any(|other| other.applied.id.namespace == *namespace && runs_behind(other))
+/// The same without what only tells of changes: events, and the endpoints of Services, which follow from ready pods.
+pub(super) fn selections_at_rest(app: &str, watched: &[Watched]) -> Vec<Selection> {
+    let mut selections = selections(app, watched);
+    let follows =
+        |selection: &Selection| selection.is_of("", "Event") || selection.is_of("discovery.k8s.io", "EndpointSlice");
+    selections.retain(|selection| !follows(selection));
+    selections
+}
+
+/// A label in a namespace.
+type Label<'w> = (Option<&'w str>, &'w str, &'w Value);
+
+/// The labels of the pods that workloads are meant to run, found by any one of them.
+pub(super) struct Backing<'w>(HashMap<Label<'w>, Vec<&'w Map<String, Value>>>);
+
+impl<'w> Backing<'w> {
+    pub(super) fn of(all: &'w [Watched]) -> Self {
+        let mut found: HashMap<_, Vec<_>> = HashMap::new();
+        for (namespace, labels) in all.iter().filter_map(|watched| Some((watched, labels_of_pods(watched)?))) {
+            let namespace = namespace.applied.id.namespace.as_deref();
+            for (key, value) in labels {
+                found.entry((namespace, key.as_str(), value)).or_default().push(labels);
+            }
+        }
+        Self(found)
+    }
+
+    /// True where one of the workloads is meant to run pods that the Service selects.
+    pub(super) fn stands_behind(&self, service: &Watched) -> bool {
+        let selector = read::at(&service.body, &["spec", "selector"]).and_then(Value::as_object);
+        let namespace = service.applied.id.namespace.as_deref();
+        let Some((selector, (key, value))) = selector.and_then(|selector| Some((selector, selector.iter().next()?)))
+        else {
+            return false;
+        };
+        let sharing = self.0.get(&(namespace, key.as_str(), value)).into_iter().flatten();
+        { sharing }.any(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+    }
+}
+
+/// The labels of the pods that a workload is meant to keep running.
+fn labels_of_pods(watched: &Watched) -> Option<&Map<String, Value>> {
+    let id = &watched.applied.id;
+    let template = read::at(&watched.body, kinds::find(&id.group, &id.kind)?.template?)?;
+    let serves = !matches!(id.kind.as_str(), "Job" | "CronJob" | "PodTemplate");
+    let wanted = read::number(&watched.body, &["spec", "replicas"]).unwrap_or(1) > 0;
+    read::at(template, &["metadata", "labels"]).filter(|_| serves && wanted)?.as_object()
 }

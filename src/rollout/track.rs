@@ -8,7 +8,6 @@ use serde_json::Value;
 use super::{
     event_time,
     pods::Pods,
-    selections,
     view::{View, service_key},
 };
 use crate::{
@@ -27,7 +26,7 @@ const REST: f64 = 0.000_1;
 pub(super) struct Track {
     pub watched: Watched,
     /// For a Service: a workload of this rollout stands behind it.
-    backed: bool,
+    pub backed: bool,
     pub verdict: Verdict,
     pub progress: Progress,
     pub warnings: Vec<Problem>,
@@ -66,8 +65,7 @@ pub(super) struct Surroundings<'r> {
 }
 
 impl Track {
-    pub(super) fn new(watched: Watched, all: &[Watched], now: Timestamp) -> Self {
-        let backed = watched.applied.id.kind == "Service" && selections::is_backed(&watched, all);
+    pub(super) fn new(watched: Watched, backed: bool, now: Timestamp) -> Self {
         Self {
             backed,
             verdict: Verdict::Waiting { problem: None },

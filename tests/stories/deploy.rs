@@ -1,6 +1,6 @@
 //! What a deploy finds in the cluster: other people's objects, and its own.
 
-use crate::support::{Project, manifests};
+use crate::support::{Audit, Project, manifests};
 
 fn apply(project: &Project, verb: &str, text: &str) {
     let output = project.bench.try_kubectl(&["-n", &project.namespace("qa"), verb, "-f", "-"], text);
@@ -217,46 +217,22 @@ fn a_job_for_failures_runs_after_a_failure_only() {
     assert_eq!(jobs().trim(), "job.batch/alarm-2");
 }
 
-/// The requests of shipway that name the namespace, as the API server wrote them down after `from` bytes of its log.
-fn requests(project: &Project, from: u64) -> Vec<serde_json::Value> {
-    use std::io::{Read as _, Seek as _};
-    let mut log = std::fs::File::open(project.bench.variable("SHIPWAY_BENCH_AUDIT_LOG")).unwrap();
-    log.seek(std::io::SeekFrom::Start(from)).unwrap();
-    let mut text = String::new();
-    log.read_to_string(&mut text).unwrap();
-    let namespace = project.namespace("qa");
-    text.lines()
-        .filter(|line| line.contains(&namespace))
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|entry| entry["userAgent"].as_str().is_some_and(|agent| agent.starts_with("shipway/")))
-        .collect()
-}
-
 /// What the record proves costs no rehearsal and no write; what was touched by hand does, and is mended.
 #[test]
 fn what_nobody_touched_is_neither_rehearsed_nor_written() {
     let project = Project::pushed("still");
     let namespace = project.namespace("qa");
-    let end = || std::fs::metadata(project.bench.variable("SHIPWAY_BENCH_AUDIT_LOG")).unwrap().len();
-    let patches = |from| {
-        let found = requests(&project, from);
+    let patches = |audit: &Audit| {
+        let found = audit.requests(&namespace);
         assert!(!found.is_empty(), "the audit log has none of these requests");
-        found
-            .iter()
-            .filter(|entry| {
-                // the record is a Secret of shipway's own
-                entry["verb"] == "patch"
-                    && !entry["requestURI"].as_str().unwrap_or_default().contains("/secrets/shipway.")
-            })
-            .count()
+        // the record is a Secret of shipway's own
+        found.iter().filter(|request| request.verb == "patch" && !request.uri.contains("/secrets/shipway.")).count()
     };
     project.run(&["deploy"]).expect(0);
     project.bench.kubectl(&["-n", &namespace, "label", "deployment/web", "mine=stays"]);
-    let from = end();
+    let audit = Audit::begin(&project.bench);
     project.run(&["deploy"]).expect(0);
-    let found: Vec<String> =
-        requests(&project, from).iter().map(|e| format!("{} {}", e["verb"], e["requestURI"])).collect();
-    assert_eq!(patches(from), 0, "{found:#?}");
+    assert_eq!(patches(&audit), 0, "{:#?}", audit.requests(&namespace));
     // one rehearsal and one write; each twice where another manager's field is in the way
     for (touch, expected) in [
         (vec!["delete", "service/web"], 2),
@@ -264,9 +240,9 @@ fn what_nobody_touched_is_neither_rehearsed_nor_written() {
         (vec!["set", "image", "deployment/web", "*=localhost/none:1"], 4),
     ] {
         project.bench.kubectl(&[vec!["-n", namespace.as_str()], touch.clone()].concat());
-        let from = end();
+        let audit = Audit::begin(&project.bench);
         project.run(&["deploy"]).expect(0);
-        assert_eq!(patches(from), expected, "{touch:?}");
+        assert_eq!(patches(&audit), expected, "{touch:?}");
     }
     let live = project.bench.get(&namespace, &["deployment", "web"]);
     assert_eq!(live["metadata"]["labels"]["mine"], "stays");

@@ -1,5 +1,6 @@
 //! What the tests of the real binary share: a sealed run, a repository of its own, the bench.
 
+mod audit;
 mod bench;
 pub mod demo;
 mod project;
@@ -10,6 +11,7 @@ pub mod small;
 mod turns;
 pub mod webhook;
 
+pub use audit::{Audit, Request};
 pub use bench::{Bench, image_labels};
 pub use project::{Project, git, manifests};
 pub use run::{Run, Running, shipway, shipway_with_input};

@@ -20,6 +20,8 @@ pub struct Run {
     pub stdout: String,
     pub stderr: String,
     pub seconds: f64,
+    /// The most memory it held, in kB (`VmHWM`); what it took in its last 5 ms is not seen.
+    pub peak: u64,
 }
 
 impl Run {
@@ -106,7 +108,9 @@ impl Running {
 
     /// Waits for the end; kills and panics after [`LONGEST`].
     pub fn wait(mut self) -> Run {
+        let mut peak = 0;
         let status = loop {
+            peak = peak.max(memory(self.child.id()));
             if let Some(status) = self.child.try_wait().expect("a child to wait for") {
                 break status;
             }
@@ -119,8 +123,15 @@ impl Running {
         // it may have ended long before anybody waited for it
         let (stderr, ended) = self.stderr.join().expect("a reader that ends");
         let seconds = ended.duration_since(self.started).as_secs_f64();
-        Run { arguments: self.arguments, code: status.code().unwrap_or(-1), stdout, stderr, seconds }
+        Run { arguments: self.arguments, code: status.code().unwrap_or(-1), stdout, stderr, seconds, peak }
     }
+}
+
+/// The most memory that a process has held so far, in kB; 0 where it has ended.
+fn memory(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0)
 }
 
 /// Reads to the end, and answers when that was; what was read is in `kept` at each moment.

@@ -1,0 +1,153 @@
+//! Every write as the server would do it, before the first is done: what would change, and what equals already.
+
+use std::collections::HashMap;
+
+use futures::{StreamExt as _, stream};
+use serde_json::Value;
+
+use super::{
+    Context,
+    application::Application,
+    apply::CONCURRENCY,
+    failure::Failure,
+    places,
+    prepare::is_judged,
+    replicas::{self, Decided},
+};
+use crate::{
+    cluster::{Cluster, ClusterError, History, Rehearsed, Surveyed, applied, owns_all},
+    model::{
+        Applied, ApplyEvent, Change, FieldPath, Live, Note, ObjectChange, ObjectId, Problem, RecordState, Rendered,
+    },
+    plan::{self, Replicas},
+};
+
+/// What a deploy would do to an object.
+pub(super) struct Rehearsal {
+    pub(super) change: ObjectChange,
+    /// What an apply would answer, where the object equals what is rendered.
+    pub(super) equal: Option<Applied>,
+}
+
+/// An object's rehearsal with what there is to tell of it.
+struct Told {
+    rehearsal: Rehearsal,
+    adopts: Vec<String>,
+    unsupported: Option<String>,
+}
+
+/// What the last deploy wrote; nothing where it failed or was killed, for it may have written what it could not record.
+pub(super) fn trusted(history: &History) -> HashMap<&ObjectId, &Applied> {
+    let last = history.records.last().filter(|record| record.state == RecordState::Succeeded);
+    last.into_iter().flat_map(|record| &record.applied).map(|applied| (&applied.id, applied)).collect()
+}
+
+/// Rehearses what is not proven to be as it was written; a proof stands for its own rehearsal. In the order of `objects`,
+/// with what is sent otherwise than it is rendered.
+///
+/// # Errors
+/// All refusals at once, with their places in the files.
+pub(super) async fn rehearse(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    (objects, surveyed): (&[Rendered], &Surveyed),
+) -> Result<(Vec<Rehearsal>, Decided), Failure> {
+    let found = || objects.iter().zip(&surveyed.live).zip(&surveyed.proven);
+    let untouched = found().filter(|(_, proven)| proven.is_some());
+    let untouched = untouched.filter_map(|((object, live), _)| Some((object, live.body.as_ref()?)));
+    replicas::tell_kept(context, objects, untouched);
+    let touched: Vec<_> = found().filter(|(_, proven)| proven.is_none()).map(|(pair, _)| pair).collect();
+    let decided = replicas::decide(context, cluster, &touched, objects).await?;
+    let mut answers: Vec<_> = stream::iter(objects.iter().enumerate())
+        .map(|(position, object)| {
+            let replicas = decided.get(&object.id);
+            async move { (position, rehearse_one(cluster, (object, replicas), surveyed, position).await) }
+        })
+        // not one after the other: a slow answer holds up no other
+        .buffer_unordered(CONCURRENCY)
+        .collect()
+        .await;
+    answers.sort_unstable_by_key(|(position, _)| *position);
+    let mut rehearsals = Vec::with_capacity(objects.len());
+    let mut problems: Vec<Problem> = Vec::new();
+    for (position, answer) in answers {
+        let id = &objects[position].id;
+        match answer {
+            Ok(Told { rehearsal, adopts, unsupported }) => {
+                if !adopts.is_empty() {
+                    context.tell(ApplyEvent::Adopted { object: id.clone(), managers: adopts });
+                }
+                if let Some(why) = unsupported {
+                    context.tell(Note::new("plan", format!("{id} is not rehearsed: {why}")));
+                }
+                rehearsals.push(rehearsal);
+            }
+            Err(error) => problems.extend(places::locate(&application.manifests, &objects[position], error)),
+        }
+    }
+    if problems.is_empty() { Ok((rehearsals, decided)) } else { Err(Failure(problems)) }
+}
+
+async fn rehearse_one(
+    cluster: &Cluster,
+    (object, replicas): (&Rendered, Option<&Replicas>),
+    surveyed: &Surveyed,
+    position: usize,
+) -> Result<Told, ClusterError> {
+    let live = surveyed.live[position].body.as_ref();
+    if let Some(proven) = &surveyed.proven[position] {
+        let id = object.id.clone();
+        let change = ObjectChange { object: id, change: Change::Unchanged, fields: Vec::new(), remark: None };
+        return Ok(told(Rehearsal { change, equal: Some(proven.clone()) }));
+    }
+    let weighed = |rehearsed: Option<&Value>| told(weighed(object, replicas, live, rehearsed));
+    if surveyed.undefined[position] {
+        return Ok(weighed(None));
+    }
+    match cluster.rehearse(replicas.map_or(object, |replicas| &replicas.first), live).await? {
+        Rehearsed::Done { mut body, leaving, adopts } => {
+            FieldPath::remove_all(&leaving, &mut body);
+            Ok(Told { adopts, ..weighed(Some(&body)) })
+        }
+        Rehearsed::NotYet => Ok(weighed(None)),
+        Rehearsed::Unsupported { why } => Ok(Told { unsupported: Some(why), ..weighed(None) }),
+    }
+}
+
+fn told(rehearsal: Rehearsal) -> Told {
+    Told { rehearsal, adopts: Vec::new(), unsupported: None }
+}
+
+/// What the rehearsal's answer makes of an object. Where shipway does not own every field that it would send, the record
+/// must not prove the object later.
+fn weighed(
+    object: &Rendered,
+    replicas: Option<&Replicas>,
+    live: Option<&Value>,
+    rehearsed: Option<&Value>,
+) -> Rehearsal {
+    let sent = replicas.map_or(object, |replicas| &replicas.first);
+    let change = plan::change(sent, live, rehearsed, jiff::Timestamp::now());
+    let is_written = change.change != Change::Unchanged || replicas.is_some_and(|replicas| replicas.moves);
+    let equal = live.filter(|_| !is_written).map(|live| {
+        let owned = rehearsed.is_some_and(|rehearsed| owns_all(live, rehearsed));
+        if owned { applied(object, live) } else { Applied::of(object, live) }
+    });
+    Rehearsal { change, equal }
+}
+
+/// Keeps of what is not written no more than a rollout looks at.
+pub(super) fn release_bodies(live: &mut [Live], rehearsals: &[Rehearsal]) {
+    for (live, _) in live.iter_mut().zip(rehearsals).filter(|(_, rehearsal)| rehearsal.equal.is_some()) {
+        let is_judged = is_judged(&live.id);
+        match live.body.as_mut().and_then(|body| body.get_mut("metadata")) {
+            Some(Value::Object(metadata)) if is_judged => drop(metadata.remove("managedFields")),
+            Some(metadata) => {
+                let uid = metadata["uid"].take();
+                live.body = Some(serde_json::json!({"metadata": {"uid": uid}}));
+            }
+            None => {}
+        }
+    }
+}
