@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_anothers_or_marked_keeps_the_namespace() {
+    fn what_another_app_has_or_a_mark_keeps_the_namespace() {
         let other = json!({"labels": {"shipway.dev/app": "other", "shipway.dev/env": "preview"}});
         let qa = json!({"labels": {"shipway.dev/app": "demo", "shipway.dev/env": "qa"}});
         let pod = json!({"labels": {"shipway.dev/app": "demo"}, "ownerReferences": [{"uid": "x"}]});

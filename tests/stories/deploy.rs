@@ -248,3 +248,30 @@ fn what_nobody_touched_is_neither_rehearsed_nor_written() {
     assert_eq!(live["metadata"]["labels"]["mine"], "stays");
     assert_eq!(live["metadata"]["labels"]["shipway.dev/env"], "qa");
 }
+
+/// A whole object that is written back in another order leaves our own entry in `managedFields` as it was.
+#[test]
+fn variables_that_a_put_has_reordered_stand_in_their_order_again() {
+    let project = Project::pushed("reorder");
+    let namespace = project.namespace("qa");
+    let with = manifests::deployment("web", &project.image()).replace(
+        "          ports:\n",
+        "          env:\n            - name: HOST\n              value: db\n            - name: URL\n              value: \
+         http://$(HOST)/\n          ports:\n",
+    );
+    project.write("kubernetes/web.yaml", &with);
+    project.run(&["deploy"]).expect(0);
+    let variables = || {
+        let live = project.bench.get(&namespace, &["deployment", "web"]);
+        live["spec"]["template"]["spec"]["containers"][0]["env"].clone()
+    };
+    let before = variables();
+    let mut live = project.bench.get(&namespace, &["deployment", "web"]);
+    let list = live["spec"]["template"]["spec"]["containers"][0]["env"].as_array_mut().expect("a list");
+    list.reverse();
+    let output = project.bench.try_kubectl(&["-n", &namespace, "replace", "-f", "-"], &live.to_string());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_ne!(variables(), before);
+    project.run(&["deploy"]).expect(0);
+    assert_eq!(variables(), before);
+}
