@@ -72,23 +72,10 @@ fn secret_id(namespace: &str, name: &str) -> ObjectId {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Origin, Sourced};
 
     #[test]
     fn a_copy_equals_its_source_until_that_changes() {
-        let sourced = |text: &str| Sourced::new(text.to_owned(), Origin::Default);
-        let target = Target {
-            app: "demo".to_owned(),
-            environment: sourced("preview"),
-            namespace: sourced("demo-cart"),
-            branch: None,
-            git_tag: None,
-            commit: None,
-            tag: sourced("t"),
-            run_url: None,
-            user: None,
-            confirm: false,
-        };
+        let target = Target::sample("preview");
         let source = json!({
             "type": "kubernetes.io/dockerconfigjson",
             "metadata": {"name": "regcred", "namespace": "demo-qa", "labels": {"shipway.dev/app": "other"}},

@@ -218,6 +218,26 @@ pub struct Traffic {
 }
 
 #[cfg(test)]
+impl Target {
+    /// A target that tests change what they need of.
+    pub(crate) fn sample(environment: &str) -> Self {
+        let sourced = |text: &str| Sourced::new(text.to_owned(), super::Origin::Default);
+        Self {
+            app: "demo".into(),
+            environment: sourced(environment),
+            namespace: sourced("demo-cart"),
+            branch: None,
+            git_tag: None,
+            commit: None,
+            tag: sourced("t"),
+            run_url: None,
+            user: None,
+            confirm: false,
+        }
+    }
+}
+
+#[cfg(test)]
 impl Record {
     /// A record that tests change what they need of.
     pub(crate) fn sample(revision: u64, state: RecordState) -> Self {

@@ -75,16 +75,10 @@ mod tests {
 
     fn target(environment: &str, branch: &str) -> Target {
         Target {
-            app: "demo".into(),
-            environment: sourced(environment),
-            namespace: sourced("demo"),
             branch: Some(sourced(branch)),
-            git_tag: None,
             commit: Some(commit("b")),
-            tag: sourced("t"),
-            run_url: None,
-            user: None,
             confirm: environment == PRODUCTION,
+            ..Target::sample(environment)
         }
     }
 

@@ -134,19 +134,7 @@ mod tests {
     };
 
     fn target() -> Target {
-        let sourced = |text: &str| Sourced::new(text.to_owned(), Origin::Default);
-        Target {
-            app: "demo".into(),
-            environment: sourced("preview"),
-            namespace: sourced("demo-cart"),
-            branch: None,
-            git_tag: None,
-            commit: None,
-            tag: sourced("t"),
-            run_url: None,
-            user: None,
-            confirm: false,
-        }
+        Target::sample("preview")
     }
 
     fn namespace(created: bool) -> LiveNamespace {

@@ -67,10 +67,14 @@ fn compare<'v>(
         return;
     }
     if both && are(Value::is_array) {
-        let (Some(before), Some(after)) = (before.and_then(Value::as_array), after.and_then(Value::as_array)) else {
+        let known = found.len();
+        if let (Some(before), Some(after)) = (before.and_then(Value::as_array), after.and_then(Value::as_array)) {
+            lists(before, after, path, found);
+        }
+        if found.len() > known {
             return;
-        };
-        return lists(before, after, path, found);
+        }
+        // the same items in another order: a variable may use only those before it
     }
     found.push(Difference { path: path.clone(), before, after });
 }
@@ -186,6 +190,13 @@ mod tests {
             told(&ports(81), &ports(82)),
             ["ports/[81] {\"containerPort\":81} -", "ports/[82] - {\"containerPort\":82}"]
         );
+    }
+
+    #[test]
+    fn another_order_is_a_difference() {
+        let list = |names: [&str; 2]| json!({"env": [{"name": names[0]}, {"name": names[1]}]});
+        let expected = r#"env [{"name":"b"},{"name":"a"}] [{"name":"a"},{"name":"b"}]"#;
+        assert_eq!(told(&list(["b", "a"]), &list(["a", "b"])), [expected]);
     }
 
     #[test]

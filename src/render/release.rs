@@ -404,19 +404,8 @@ spec:
     const ALLOW: &Allow = &Allow { namespaces: Vec::new(), cluster_scoped: Vec::new() };
 
     fn target() -> Target {
-        let sourced = |text: &str| Sourced::new(text.to_owned(), Origin::Default);
-        Target {
-            app: "demo".into(),
-            environment: sourced("qa"),
-            namespace: sourced("demo-qa"),
-            branch: None,
-            git_tag: None,
-            commit: None,
-            tag: sourced("master-fc598063"),
-            run_url: None,
-            user: None,
-            confirm: false,
-        }
+        let namespace = Sourced::new("demo-qa".to_owned(), Origin::Default);
+        Target { namespace, ..Target::sample("qa") }
     }
 
     fn manifests(texts: &[&str]) -> Manifests {

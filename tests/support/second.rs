@@ -131,21 +131,8 @@ impl SecondCluster {
 
     /// Asks one of the contexts with kubectl.
     pub fn kubectl(&self, context: &str, arguments: &[&str], input: &str) -> std::process::Output {
-        let mut child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/cluster"))
-            .args(["kubectl", "--kubeconfig"])
-            .arg(self.kubeconfig())
-            .args(["--context", context])
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("kubectl starts");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        // kubectl may end without reading
-        let _ = std::io::Write::write_all(&mut stdin, input.as_bytes());
-        drop(stdin);
-        child.wait_with_output().expect("kubectl ends")
+        let kubeconfig = self.kubeconfig().display().to_string();
+        Bench.try_kubectl(&[&["--kubeconfig", &kubeconfig, "--context", context], arguments].concat(), input)
     }
 
     /// The same, which must succeed; as JSON for `get`.
