@@ -88,6 +88,11 @@ impl<'o> Container<'o> {
 
     fn configuration(&self, message: &str) -> Finding {
         let name = self.name();
+        if message.contains("failed to sync") {
+            // the kubelet has not read it yet: it comes back from an outage of the API server
+            let text = format!("container `{name}` waits for the node to read its configuration: {message}");
+            return Finding::new("not-ready", Weight::Wait, text);
+        }
         if !message.contains("not found") && !message.contains("couldn't find key") {
             return Finding::new("cannot-start", Weight::Grace(TWO_LOOKS), format!("container `{name}`: {message}"));
         }

@@ -1,7 +1,14 @@
 //! The API server itself is killed in the middle of a deploy, and is back later. It is everybody's, so this story has the
 //! bench alone.
 
-use std::{path::Path, process::Command, thread::JoinHandle, time::Duration};
+use std::{
+    path::Path,
+    process::Command,
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
 
 use crate::support::{
     Bench,
@@ -11,11 +18,28 @@ use crate::support::{
 
 /// Longer than the lock lasts here, and than any pause between two tries.
 const OUTAGE: Duration = Duration::from_secs(15);
+/// For the node to be ready again.
+const RECOVERY: Duration = Duration::from_secs(180);
 
 fn cluster(what: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("script/cluster");
     let output = Command::new(script).args([what, "apiserver"]).output().expect("script/cluster runs");
     assert!(output.status.success(), "{what}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A kubelet that lost its server looks for it at ever longer intervals: other stories need its node.
+fn until_node_is_back() {
+    let restarted = Timestamp::now();
+    let renewed = || {
+        let lease = ["-n", "kube-node-lease", "get", "lease", "-o", "jsonpath={.items[0].spec.renewTime}"];
+        let output = Bench.try_kubectl(&lease, "");
+        String::from_utf8_lossy(&output.stdout).parse::<Timestamp>().is_ok_and(|renewed| renewed > restarted)
+    };
+    let began = Instant::now();
+    while !renewed() {
+        assert!(began.elapsed() < RECOVERY, "the node is not back");
+        std::thread::sleep(Duration::from_millis(500));
+    }
 }
 
 /// Starts the server again, whatever happened meanwhile.
@@ -24,6 +48,7 @@ struct Restart;
 impl Drop for Restart {
     fn drop(&mut self) {
         cluster("start");
+        until_node_is_back();
     }
 }
 
