@@ -124,7 +124,10 @@ impl<'o> Container<'o> {
         if matches!(reason, "StartError" | "ContainerCannotRun") {
             return Some(self.start(read::text(end, &["message"]), TWO_LOOKS));
         }
-        let weight = self.crash_weight(o, times > o.rules.restarts);
+        let weight = match self.crash_weight(o, times > o.rules.restarts) {
+            Weight::Now if self.may_have_been_killed(code) => Weight::Grace(EVENTS),
+            weight => weight,
+        };
         let (kind, text) = self.cause(reason, code, end);
         let previous = runs_again;
         let lived = lifetime(end).map(|seconds| format!(" after {seconds} s")).unwrap_or_default();
@@ -142,6 +145,12 @@ impl<'o> Container<'o> {
             (true, false) if self.waiting().0 == "CrashLoopBackOff" => Weight::Grace(UNCHANGED_CRASH),
             _ => Weight::Wait,
         }
+    }
+
+    /// By a probe whose event has not come yet: status and events are told apart, and the first may be quicker.
+    fn may_have_been_killed(&self, code: i64) -> bool {
+        let has = |probe: &str| self.spec.is_some_and(|spec| read::at(spec, &[probe]).is_some());
+        matches!(code, 0 | 137 | 143) && (has("livenessProbe") || has("startupProbe")) && self.killing_probe().is_none()
     }
 
     fn cause(&self, reason: &str, code: i64, end: &Value) -> (&'static str, String) {
@@ -196,6 +205,9 @@ impl<'o> Container<'o> {
         terminations(self.status).saturating_sub(o.baseline.get(&key).copied().unwrap_or(0))
     }
 }
+
+/// Seconds for the events that explain an exit.
+const EVENTS: f64 = 5.0;
 
 /// Seconds in back-off after which an unchanged container that crashed before counts as crashing now.
 const UNCHANGED_CRASH: f64 = 10.0;
