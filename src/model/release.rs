@@ -70,6 +70,19 @@ pub enum Change {
     Skipped,
 }
 
+impl Change {
+    /// As JSON has it, too.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Pruned => "pruned",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// A field's old and new value as short texts, already masked where the kind is confidential.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FieldChange {

@@ -149,6 +149,23 @@ pub enum PodStep {
     Gone,
 }
 
+impl PodStep {
+    /// As JSON has it, too.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Scheduled => "scheduled",
+            Self::Pulled => "pulled",
+            Self::Started => "started",
+            Self::Ready => "ready",
+            Self::Ended => "ended",
+            Self::Restarted => "restarted",
+            Self::Leaving => "leaving",
+            Self::Gone => "gone",
+        }
+    }
+}
+
 /// One run of a container whose log has begun.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LogSource {

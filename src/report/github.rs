@@ -152,9 +152,8 @@ fn summary(outcome: &Outcome, redactor: &Redactor) -> String {
 }
 
 fn object(object: &ObjectOutcome) -> String {
-    let change = serde_json::to_value(object.change).unwrap_or_default();
     let why = object.why.as_ref().map(|why| format!(": {}", cell(&why.text))).unwrap_or_default();
-    let change = change.as_str().unwrap_or_default();
+    let change = object.change.word();
     format!("| {} | {change} | {}{why} |\n", cell(&object.id.to_string()), object.verdict)
 }
 

@@ -122,9 +122,8 @@ fn objects(outcome: &Outcome, run: &Run, text: Text<'_>) -> String {
 }
 
 fn one_object(object: &ObjectOutcome, fields: &[FieldChange], text: Text<'_>) -> String {
-    let change = serde_json::to_value(object.change).unwrap_or_default();
     let (name, verdict) = (text(&object.id.to_string()), object.verdict);
-    let change = change.as_str().unwrap_or_default();
+    let change = object.change.word();
     let mut html =
         format!("<li><p><strong>{name}</strong> {change} <span class=\"verdict {verdict}\">{verdict}</span></p>\n");
     if !fields.is_empty() {

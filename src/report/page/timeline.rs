@@ -168,8 +168,7 @@ impl Pod {
 impl Window {
     /// `ready at 3.2 s`, or that it was so before.
     fn said(&self, time: Timestamp, step: PodStep) -> String {
-        let word = serde_json::to_value(step).unwrap_or_default();
-        let word = word.as_str().unwrap_or_default();
+        let word = step.word();
         let after = seconds(self.began, time);
         if after < 0.0 { format!("{word} before") } else { format!("{word} at {after:.1} s") }
     }

@@ -47,11 +47,8 @@ pub(super) fn sign(change: Change) -> Sign {
 
 fn word(change: Change) -> &'static str {
     match change {
-        Change::Created => "created",
-        Change::Changed => "changed",
-        Change::Unchanged => "unchanged",
-        Change::Pruned => "pruned",
         Change::Skipped => "passed over",
+        other => other.word(),
     }
 }
 

@@ -21,8 +21,7 @@ pub(super) fn said(event: &RolloutEvent) -> Vec<Said> {
             vec![Said::new("waiting", Sign::Pending, text.dim(format!(" ({})", counts::whole(*seconds))))]
         }
         RolloutEvent::Pod { pod, step, .. } => {
-            let step = serde_json::to_value(step).unwrap_or_default();
-            let text = format!("{pod} {}", step.as_str().unwrap_or_default());
+            let text = format!("{pod} {}", step.word());
             vec![Said::new("pod", Sign::None, Line::new().dim(text)).detail()]
         }
         RolloutEvent::Log { object, lines, .. } => {
