@@ -2,6 +2,7 @@
 
 mod audit;
 mod bench;
+pub mod cases;
 pub mod demo;
 mod project;
 pub mod proxy;
@@ -10,6 +11,7 @@ mod second;
 pub mod small;
 mod turns;
 pub mod webhook;
+pub mod workloads;
 
 pub use audit::{Audit, Request};
 pub use bench::{Bench, image_labels};
