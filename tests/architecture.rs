@@ -55,6 +55,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("http", &["docker", "cluster"]),
     ("rustls", &["docker", "cluster", "cli"]),
     ("zeroize", &["model"]),
+    ("jsonpath_rust", &["model"]),
     ("anstream", &["report"]),
     ("anstyle", &["report"]),
     ("indicatif", &["report"]),

@@ -138,6 +138,7 @@ fn rows(settings: &Settings, target: &Target) -> Vec<Row> {
         Row::new("deploy.history", Some(deploy.history.clone())),
         Row::length("deploy.lock_expiry", &deploy.lock_expiry),
         blue_green(settings),
+        status(settings),
     ]);
     rows
 }
@@ -195,6 +196,13 @@ fn blue_green(settings: &Settings) -> Row {
             Row { origin: settings.blue_green_origin.clone(), ..Row::bare(name, value) }
         }
     }
+}
+
+/// The kinds with a rule.
+fn status(settings: &Settings) -> Row {
+    let first = settings.status.first().map(|rule| rule.kind.origin.clone());
+    let kinds = settings.status.iter().map(|rule| Value::from(rule.kind.value.to_string()));
+    Row { origin: first, ..Row::bare("status", kinds.collect()) }
 }
 
 #[cfg(test)]

@@ -66,7 +66,6 @@ impl<'f> Document<'f> {
         let shown = path.to_string();
         match kind {
             FaultKind::UnknownKey { nearest, known } => ConfigError::UnknownKey { path: shown, nearest, known, place },
-            FaultKind::NotSupported => ConfigError::NotSupported { path: shown, place },
             FaultKind::MissingKey(key) => self.wrong(&path, format!("needs `{key}`"), None),
             FaultKind::Count(count) => self.wrong(&path, format!("must have {count} entries"), None),
             FaultKind::Choice(known) => {

@@ -10,8 +10,6 @@ pub(crate) enum ConfigError {
     Duplicate(Box<Problem>),
     #[error("unknown key `{path}`")]
     UnknownKey { path: String, nearest: Option<String>, known: Vec<String>, place: Option<Box<Place>> },
-    #[error("`{path}` is not supported yet")]
-    NotSupported { path: String, place: Option<Box<Place>> },
     #[error("`{path}` {wrong}")]
     Value { path: String, wrong: String, hint: Option<String>, place: Option<Box<Place>> },
     #[error("the configuration is one document, and another begins here")]
@@ -41,7 +39,6 @@ impl Explain for ConfigError {
             Self::Duplicate(problem) => problem.hints.clone(),
             Self::UnknownKey { nearest: Some(nearest), .. } => vec![format!("did you mean `{nearest}`?")],
             Self::UnknownKey { known, .. } => vec![format!("known here: {}", known.join(", "))],
-            Self::NotSupported { .. } => vec!["remove it".into()],
             Self::Value { hint, .. } => hint.iter().cloned().collect(),
             Self::SeveralDocuments { .. } => vec!["remove the line `---`".into()],
             Self::Given { .. } => Vec::new(),
@@ -53,10 +50,9 @@ impl Explain for ConfigError {
         match self {
             Self::Yaml(error) => error.place(),
             Self::Duplicate(problem) => problem.place.clone(),
-            Self::SeveralDocuments { place }
-            | Self::UnknownKey { place, .. }
-            | Self::NotSupported { place, .. }
-            | Self::Value { place, .. } => place.as_deref().cloned(),
+            Self::SeveralDocuments { place } | Self::UnknownKey { place, .. } | Self::Value { place, .. } => {
+                place.as_deref().cloned()
+            }
             Self::Given { .. } | Self::NoApp => None,
         }
     }

@@ -34,6 +34,8 @@ pub(super) struct File {
     pub deploy: Option<DeployFile>,
     /// What beyond the target's namespace the manifests may touch.
     pub allow: Option<AllowFile>,
+    /// How custom resources tell that they are ready or have failed, where conventions do not say it.
+    pub status: Option<Vec<StatusFile>>,
 }
 
 /// An image that is built and pushed.
@@ -182,6 +184,42 @@ impl OnFailure {
 pub(super) enum Length {
     Seconds(f64),
     Text(String),
+}
+
+/// How the objects of a custom kind tell their state.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatusFile {
+    /// `Kind.group`, as in `Database.example.com`; every version of it.
+    pub kind: String,
+    /// Ready when each of these JSONPaths leads to its value, or to one of a list; `*` is any value.
+    pub ready: Option<BTreeMap<String, WantedFile>>,
+    /// Failed when one of these does.
+    pub failed: Option<BTreeMap<String, WantedFile>>,
+    /// The JSONPath of what is told when it waits or has failed, as in `.status.message`.
+    pub reason: Option<String>,
+    /// Applied is good enough. Default: false.
+    pub ignore: Option<bool>,
+}
+
+/// A value, or several of which one is meant.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(untagged)]
+pub(super) enum WantedFile {
+    One(ScalarFile),
+    OneOf(Vec<ScalarFile>),
+}
+
+/// `Running`, `true`, `3`
+#[derive(Debug, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+#[serde(untagged)]
+pub(super) enum ScalarFile {
+    Text(String),
+    Flag(bool),
+    Number(serde_json::Number),
 }
 
 #[derive(Debug, Default, Deserialize)]

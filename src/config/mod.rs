@@ -11,6 +11,7 @@ mod preview;
 mod resolve;
 mod schema;
 mod settings;
+mod status;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub(crate) use settings::{
     CopySecrets, DeploySettings, EnvironmentSettings, Flags, GivingWay, ImageSettings, PreviewSettings, SecretSettings,
     SecretSource, Settings,
 };
+pub(crate) use status::status_rules;
 
 /// The name that is looked for in the repository's root.
 pub(crate) const FILE_NAME: &str = "shipway.yaml";

@@ -12,7 +12,7 @@ use super::{
     file::{AllowFile, BlueGreenFile, DeployFile, EnvironmentFile, File, Length, OnFailure},
     images::{image_paths, images},
     names::{dns_label, is_dns_label, of_remote},
-    preview,
+    preview, status,
 };
 
 const DEFAULT_TAG: &str = "{branch}-{sha8}";
@@ -31,7 +31,7 @@ pub(crate) fn asked_commit(flags: &Flags, variables: &Variables) -> Option<Sourc
 ///
 /// # Errors
 /// Everything that is wrong with the file comes with its place: unknown keys with the nearest known one, wrong types and
-/// values, keys that this version does not support.
+/// values.
 pub(crate) fn resolve(
     file: Option<&SourceText>,
     flags: &Flags,
@@ -73,6 +73,7 @@ pub(crate) fn resolve(
         blue_green: blue_green(&document, content.blue_green)?,
         deploy: deploy(&document, content.deploy.unwrap_or_default(), flags, variables)?,
         allow: allow(content.allow.unwrap_or_default()),
+        status: status::rules(&document, content.status.unwrap_or_default())?,
         context: given(flags.context.as_ref(), "--context", variables, "SHIPWAY_CONTEXT"),
         server: given(flags.server.as_ref(), "--server", variables, "SHIPWAY_SERVER"),
         yes: flags.yes,

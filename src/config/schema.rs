@@ -9,9 +9,6 @@ pub(crate) fn schema() -> &'static str {
     include_str!("../../docs/shipway.schema.json")
 }
 
-/// Keys of the contract that this version does not know yet; `*` is any step. They differ from slips.
-const NOT_YET: &[&str] = &["status"];
-
 /// The first thing in a file that its schema does not allow.
 #[derive(Debug, PartialEq)]
 pub(super) struct Fault {
@@ -25,7 +22,6 @@ pub(super) enum FaultKind {
         nearest: Option<String>,
         known: Vec<String>,
     },
-    NotSupported,
     MissingKey(String),
     /// `must be a text`, and what was found.
     Type {
@@ -130,25 +126,11 @@ impl<'s> Checker<'s> {
 
 fn unknown(path: FieldPath, key: &str, properties: Option<&Map<String, Value>>) -> Fault {
     let known = || properties.into_iter().flat_map(Map::keys).map(String::as_str);
-    let kind = if NOT_YET.iter().any(|pattern| matches(pattern, &path)) {
-        FaultKind::NotSupported
-    } else {
-        FaultKind::UnknownKey {
-            nearest: nearest(key, known()).map(str::to_owned),
-            known: known().map(str::to_owned).collect(),
-        }
+    let kind = FaultKind::UnknownKey {
+        nearest: nearest(key, known()).map(str::to_owned),
+        known: known().map(str::to_owned).collect(),
     };
     Fault { path, kind }
-}
-
-fn matches(pattern: &str, path: &FieldPath) -> bool {
-    use crate::model::PathStep;
-    let mut parts = pattern.split('.');
-    path.0.iter().all(|step| match (parts.next(), step) {
-        (Some("*"), _) => true,
-        (Some(part), PathStep::Key(key)) => part == key,
-        _ => false,
-    }) && parts.next().is_none()
 }
 
 fn wrong_type(path: &FieldPath, types: &[&str], found: &Value) -> Fault {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::file::OnFailure;
 use crate::model::{
-    Allow, BlueGreen, ConnectionOptions, ImagePath, Origin, Platform, Repository, Rules, Sourced, Variables,
+    Allow, BlueGreen, ConnectionOptions, ImagePath, Origin, Platform, Repository, Rules, Sourced, StatusRule, Variables,
 };
 
 /// What was typed. None and false are what was not.
@@ -152,17 +152,6 @@ impl GivingWay {
     }
 }
 
-impl DeploySettings {
-    pub(crate) fn rules(&self) -> Rules {
-        Rules {
-            timeout: self.timeout.value,
-            max_time: self.max_time.value,
-            settle: self.settle.value,
-            restarts: self.restarts.value,
-        }
-    }
-}
-
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Settings {
     pub app: Sourced<String>,
@@ -201,6 +190,8 @@ pub(crate) struct Settings {
     pub blue_green_origin: Option<Origin>,
     pub deploy: DeploySettings,
     pub allow: Allow,
+    /// Each kind once.
+    pub status: Vec<StatusRule>,
     /// Asked for by flag or variable; goes before the environment's.
     pub context: Option<Sourced<String>>,
     pub server: Option<Sourced<String>>,
@@ -222,6 +213,17 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn environment_named(&self, name: &str) -> Option<&EnvironmentSettings> {
         self.environments.iter().find(|environment| environment.name.value == name)
+    }
+
+    /// What a rollout is judged by.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            timeout: self.deploy.timeout.value,
+            max_time: self.deploy.max_time.value,
+            settle: self.deploy.settle.value,
+            restarts: self.deploy.restarts.value,
+            status: self.status.clone(),
+        }
     }
 
     /// What becomes of a deploy to an environment that failed.

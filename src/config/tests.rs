@@ -1,5 +1,8 @@
 use super::{settings::PreviewSettings, *};
-use crate::model::{CiFacts, Commit, Explain as _, Facts, Origin, PullRequest, SourceText, Sourced, Target, Variables};
+use crate::model::{
+    CiFacts, Commit, Explain as _, Facts, Origin, PullRequest, SourceText, Sourced, StatusCondition, StatusReading,
+    Target, Variables,
+};
 
 fn text(content: &str) -> SourceText {
     SourceText { name: "shipway.yaml".into(), text: content.into() }
@@ -35,7 +38,7 @@ fn without_a_file_everything_has_a_default() {
     assert_eq!(settings.branch, Some(Sourced::new("master".into(), Origin::Git("HEAD".into()))));
     assert_eq!(settings.manifests.value, ["kubernetes"]);
     assert_eq!((settings.environments.len(), settings.images.len()), (0, 0));
-    let rules = settings.deploy.rules();
+    let rules = settings.rules();
     assert_eq!((rules.timeout, rules.max_time, rules.settle, rules.restarts), (600.0, 3600.0, 5.0, 2));
     let folder = Facts { remote_url: None, ..facts() };
     let settings = resolve(None, &Flags::default(), &Variables::default(), Some(&folder)).unwrap();
@@ -249,6 +252,67 @@ fn faults_of_a_preview_are_told_with_their_place() {
             "",
         ),
         ("environments: {qa: {copy_secrets: {from: a}}}\n", "1:21", "`environments.qa.copy_secrets` needs `names`", ""),
+    ]);
+}
+
+#[test]
+fn rules_for_a_status_are_read() {
+    let text = r#"status:
+  - kind: Database.example.com
+    ready: {.status.phase: Running, '.status.conditions[?(@.type=="Synced")].status': True, .status.nodes: [3, 5]}
+    failed: {.status.phase: [Failed, Broken]}
+    reason: .status.message
+  - {kind: Note.example.com, ignore: true}
+"#;
+    let rules = settings(text).rules().status;
+    assert_eq!(rules.len(), 2);
+    assert_eq!(rules[0].kind.origin.to_string(), "shipway.yaml:2:5");
+    assert_eq!(
+        (rules[1].kind.value.to_string().as_str(), &rules[1].reading),
+        ("Note.example.com", &StatusReading::Ignored)
+    );
+    let StatusReading::Conditions { ready, failed, reason } = &rules[0].reading else { panic!("{rules:?}") };
+    let told = |condition: &StatusCondition| format!("{}={}", condition.path, condition.wanted.join("|"));
+    assert_eq!(
+        ready.iter().map(told).collect::<Vec<_>>(),
+        [".status.conditions[?(@.type==\"Synced\")].status=true", ".status.nodes=3|5", ".status.phase=Running"]
+    );
+    assert_eq!(failed.iter().map(told).collect::<Vec<_>>(), [".status.phase=Failed|Broken"]);
+    assert_eq!(reason.as_ref().map(ToString::to_string).as_deref(), Some(".status.message"));
+    assert_eq!(status_rules(Some(&super::tests::text(text))).unwrap(), rules);
+}
+
+#[test]
+fn faults_of_a_rule_for_a_status_are_told_with_their_place() {
+    table(&[
+        ("status: [{kind: Database, failed: {a: b}, ready: 3}]\n", "1:43", "`status[0].ready` must be a mapping", ""),
+        (
+            "status: [{kind: database.example.com, ignore: true}]\n",
+            "1:11",
+            "`status[0].kind` is no kind",
+            "write it as in",
+        ),
+        ("status: [{ready: {a: b}}]\n", "1:10", "`status[0]` needs `kind`", ""),
+        ("status: [{kind: A.b.c}]\n", "1:10", "`status[0]` needs `ready`, `failed` or `ignore: true`", ""),
+        ("status: [{kind: A.b.c, reason: .a}]\n", "1:10", "`status[0]` needs `ready`", ""),
+        ("status: [{kind: A.b.c, ready: {}}]\n", "1:24", "`status[0].ready` is empty", "write it as in"),
+        ("status: [{kind: A.b.c, ready: {.a: []}}]\n", "1:32", "`status[0].ready..a` names no value", ""),
+        ("status: [{kind: A.b.c, ready: {.a: {b: c}}}]\n", "1:32", "`status[0].ready..a` must be", ""),
+        (
+            "status:\n- kind: A.b.c\n  failed:\n    '.a[': x\n",
+            "4:5",
+            "`.a[` is no JSONPath",
+            "write it as in `.status.phase`",
+        ),
+        ("status: [{kind: A.b.c, ready: {.a: b}, reason: a b}]\n", "1:40", "`a b` is no JSONPath", ""),
+        ("status: [{kind: A.b.c, ignore: true, ready: {.a: b}}]\n", "1:24", "`status[0].ignore` leaves nothing", ""),
+        (
+            "status: [{kind: A.b.c, ignore: true}, {kind: A.b.c, ignore: true}]\n",
+            "1:40",
+            "`status[1].kind` stands twice",
+            "",
+        ),
+        ("status: [{kind: A.b.c, redy: {.a: b}}]\n", "1:24", "unknown key `status[0].redy`", "did you mean `ready`?"),
     ]);
 }
 

@@ -19,6 +19,9 @@ pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
         Err(answer) => return *answer,
     };
     let Some(status) = read::at(live, &["status"]) else {
+        if o.saved {
+            return Judgement::assumed("it has no status");
+        }
         return Judgement { patience: Some(STATUS), ..Judgement::waiting("a status", None) };
     };
     let generation = read::number(live, &["metadata", "generation"]).unwrap_or(0).max(o.applied.generation);
@@ -29,7 +32,7 @@ pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
 }
 
 /// True where the controller has not seen this generation: Argo Rollouts writes the number as a text.
-fn is_of_before(status: &Value, generation: i64) -> bool {
+pub(super) fn is_of_before(status: &Value, generation: i64) -> bool {
     let observed = |of: &Value| match read::at(of, &["observedGeneration"]) {
         Some(Value::String(text)) => text.parse().ok(),
         other => other.and_then(Value::as_i64),

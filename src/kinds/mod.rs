@@ -11,6 +11,7 @@ mod observation;
 mod plain;
 pub(crate) mod read;
 mod removed;
+mod status_rule;
 mod workload;
 
 use serde_json::Value;
@@ -92,12 +93,15 @@ pub(crate) fn find(group: &str, kind: &str) -> Option<&'static Kind> {
     JUDGED.iter().copied().chain(plain::KINDS).find(|known| known.kind == kind && known.group == group)
 }
 
-/// Judges what was seen of an object; custom resources by convention.
+/// Judges what was seen of an object; custom resources by the configuration's rule, else by convention.
 pub(crate) fn judge(observation: &Observation<'_>) -> Judgement {
     let id = &observation.applied.id;
     match find(&id.group, &id.kind) {
         Some(kind) => (kind.judge)(observation),
-        None => conventions::judge(observation),
+        None => match observation.rules.status.iter().find(|rule| rule.kind.value.is_of(id)) {
+            Some(rule) => status_rule::judge(observation, rule),
+            None => conventions::judge(observation),
+        },
     }
 }
 
@@ -133,11 +137,14 @@ mod tests {
 
     use super::*;
     use crate::{
-        model::{Applied, Question, Reply, Rules, SourceText, Verdict},
+        model::{
+            Applied, GroupKind, JsonPath, Origin, Question, Reply, Rules, SourceText, Sourced, StatusCondition,
+            StatusReading, StatusRule, Verdict,
+        },
         yaml,
     };
 
-    const RULES: Rules = Rules { timeout: 600.0, max_time: 3600.0, settle: 5.0, restarts: 2 };
+    const RULES: Rules = Rules { timeout: 600.0, max_time: 3600.0, settle: 5.0, restarts: 2, status: Vec::new() };
 
     /// `# key: value` lines at a fixture's head.
     struct Header(HashMap<String, String>);
@@ -197,6 +204,28 @@ mod tests {
         images.map(|image| (Question::ImageExists(image), reply.clone())).collect()
     }
 
+    /// The rule for the fixture's kind: `# ready: .status.phase = Running, Idle`, `# failed:` alike, `# reason: .status.message`.
+    fn rules(header: &Header, live: &Value) -> Vec<StatusRule> {
+        let conditions = |key| {
+            let (path, wanted) = header.get(key)?.rsplit_once(" = ")?;
+            let wanted = wanted.split(", ").map(str::to_owned).collect();
+            Some(StatusCondition { path: JsonPath::parse(path).unwrap(), wanted })
+        };
+        let (ready, failed) = (conditions("ready"), conditions("failed"));
+        let reading = match header.get("ignore") {
+            Some(_) => StatusReading::Ignored,
+            None if ready.is_none() && failed.is_none() => return Vec::new(),
+            None => StatusReading::Conditions {
+                ready: ready.into_iter().collect(),
+                failed: failed.into_iter().collect(),
+                reason: header.get("reason").and_then(JsonPath::parse),
+            },
+        };
+        let id = read::id(live);
+        let kind = Sourced::new(GroupKind { group: id.group, kind: id.kind }, Origin::Default);
+        vec![StatusRule { kind, reading }]
+    }
+
     /// The objects of a list; another object alone.
     fn opened(object: Value) -> Vec<Value> {
         match object.get("items").and_then(Value::as_array) {
@@ -223,7 +252,7 @@ mod tests {
             children: &others,
             events: &events,
             replies: &replies(&header, &objects),
-            rules: &RULES,
+            rules: &Rules { status: rules(&header, live), ..RULES },
             baseline: &Baseline::new(),
             changed: true,
             backed: header.get("backed").is_some(),
@@ -275,7 +304,8 @@ mod tests {
         for folder in fs::read_dir(folder()).unwrap() {
             let name = folder.unwrap().file_name().to_string_lossy().into_owned();
             let kind = name.replace('_', "");
-            assert!(known.contains(&kind) || name == "conventions", "{name} is no judged kind");
+            let is_custom = matches!(name.as_str(), "conventions" | "status_rule");
+            assert!(known.contains(&kind) || is_custom, "{name} is no judged kind");
         }
     }
 

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use super::{FieldPath, ObjectId};
+use super::{FieldPath, GroupKind, ObjectId};
 
 /// The objects of a kind, and where in them an image stands: `Workflow.argoproj.io` and `spec.templates[].container`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImagePath {
-    kind: String,
-    group: String,
+    of: GroupKind,
     steps: Vec<Step>,
     text: String,
 }
@@ -34,13 +33,7 @@ impl ImagePath {
     /// # Errors
     /// What is no kind or no path.
     pub fn new(kind: &str, path: &str) -> Result<Self, ImagePathError> {
-        let (name, group) = kind.split_once('.').unwrap_or((kind, ""));
-        let is_kind =
-            name.starts_with(|c: char| c.is_ascii_uppercase()) && name.bytes().all(|b| b.is_ascii_alphanumeric());
-        let is_group = group.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-');
-        if !is_kind || !is_group || kind.ends_with('.') {
-            return Err(ImagePathError::Kind);
-        }
+        let of = GroupKind::parse(kind).ok_or(ImagePathError::Kind)?;
         let mut steps = Vec::new();
         for part in path.trim_start_matches('.').split('.') {
             let name = part.trim_end_matches("[]");
@@ -50,11 +43,11 @@ impl ImagePath {
             steps.push(Step::Key(name.to_owned()));
             steps.extend((0..(part.len() - name.len()) / 2).map(|_| Step::Items));
         }
-        Ok(Self { kind: name.to_owned(), group: group.to_owned(), steps, text: path.to_owned() })
+        Ok(Self { of, steps, text: path.to_owned() })
     }
 
     pub fn is_of(&self, id: &ObjectId) -> bool {
-        self.kind == id.kind && self.group == id.group
+        self.of.is_of(id)
     }
 
     /// The paths of the images in a body. A path that ends at a mapping, such as a container, means its `image`.
@@ -89,8 +82,7 @@ impl Step {
 /// `Workflow.argoproj.io: spec.templates[].container`
 impl std::fmt::Display for ImagePath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let dot = if self.group.is_empty() { "" } else { "." };
-        write!(f, "{}{dot}{}: {}", self.kind, self.group, self.text)
+        write!(f, "{}: {}", self.of, self.text)
     }
 }
 

@@ -6,6 +6,7 @@ mod commit;
 mod connection;
 mod environments;
 mod event;
+mod group_kind;
 mod history;
 mod image;
 mod image_path;
@@ -25,6 +26,7 @@ mod rollout;
 mod secret;
 mod setting;
 mod status;
+mod status_rule;
 mod stop;
 mod text;
 
@@ -37,6 +39,7 @@ pub use event::{
     ApplyEvent, BuildEvent, Event, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent, SourceEvent,
     Stamped, StepState, SwitchEvent, Within,
 };
+pub use group_kind::GroupKind;
 pub use history::{DeployHistory, PastDeploy};
 pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceError, Repository};
 pub use image_path::{ImagePath, ImagePathError};
@@ -59,5 +62,6 @@ pub use rollout::{LogSource, PodStep, Progress, Question, Reply, Rules, Seen, Se
 pub use secret::{BuildSecret, Login, Masked, MaskedBytes, Redactor};
 pub use setting::{Origin, Sourced, Variables};
 pub use status::{EnvironmentStatus, Health, PodStatus, Status, TrafficStatus, WorkloadStatus};
+pub use status_rule::{JsonPath, StatusCondition, StatusReading, StatusRule};
 pub use stop::Stop;
 pub use text::{cut_middle, hex, printable, short_age, short_duration};

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Applied, Image, ObjectId, Problem, Reference, Resource};
+use super::{Applied, Image, ObjectId, Problem, Reference, Resource, StatusRule};
 
 /// The state of one object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -81,6 +81,8 @@ pub struct Rules {
     pub settle: f64,
     /// Restarts that are forgiven before a crash loop is told.
     pub restarts: u32,
+    /// How custom resources tell their state, where the configuration says it.
+    pub status: Vec<StatusRule>,
 }
 
 /// One list-and-watch: a kind in a namespace, narrowed by labels.

@@ -177,7 +177,7 @@ impl Delivery<'_> {
 
     /// By one look where nothing of it was changed and all is well, else by watches.
     async fn conclude(&self, prepared: &Prepared, mut watched: Vec<Watched>) -> Result<Conclusion, Failure> {
-        let rules = || self.application.checkout.settings.deploy.rules();
+        let rules = || self.application.checkout.settings.rules();
         let app = &prepared.release.target.app;
         let moves = |watched: &Watched| watched.shows_log || watched.changed && is_judged(&watched.applied.id);
         if !watched.iter().any(moves) {

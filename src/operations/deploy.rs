@@ -81,7 +81,7 @@ async fn attempt(
         None => Ok(prepare::release(application, &images, None, None)?.release.objects),
     };
     let mut ground = namespace::look(application, cluster, rendered).await?;
-    let rules = application.checkout.settings.deploy.rules();
+    let rules = application.checkout.settings.rules();
     let patience = Duration::from_secs_f64(rules.timeout);
     let made = ground.make(context, cluster, patience).await?;
     let lease = order::take_turn(context, application, cluster).await?;

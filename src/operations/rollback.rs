@@ -42,7 +42,7 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         recorded::ask_for_images(context, &application, &registry, &source).await?;
         consent::confirm(context, &application)?;
         let lease = record::take_lease(context, &application, &cluster).await?;
-        let rules = application.checkout.settings.deploy.rules();
+        let rules = application.checkout.settings.rules();
         let patience = Duration::from_secs_f64(rules.timeout);
         let deadline = started + Duration::from_secs_f64(rules.max_time);
         let cluster = lease.guard(&cluster.with_patience(patience, &context.stop).until(deadline));

@@ -1,13 +1,13 @@
 //! `status`: what runs where, by the same judges as a deploy; `-f` judges saved objects, offline.
 
-use std::{collections::HashMap, path::PathBuf};
+use std::path::PathBuf;
 
 use futures::future::{join_all, try_join3};
 use serde_json::Value;
 
 use super::{
     Context,
-    checkout::Checkout,
+    checkout::{Checkout, saved_rules},
     failure::{Failure, conclude},
     observe::{self, Colors, STATUS_KINDS},
 };
@@ -48,7 +48,7 @@ fn saved(context: &Context, paths: &[PathBuf]) -> Result<Status, Failure> {
         };
         objects.extend(yaml::documents(&text)?.documents.into_iter().map(|document| document.value));
     }
-    let workloads = rollout::judge_saved(&objects, &HashMap::new());
+    let workloads = rollout::judge_saved(&objects, &saved_rules(context)?);
     let environment = EnvironmentStatus {
         environment: "saved".to_owned(),
         namespace: workloads.iter().find_map(|workload| workload.object.namespace.clone()).unwrap_or_default(),
@@ -161,7 +161,7 @@ async fn read_environment(
 
 impl Found {
     fn into_status(self, settings: &Settings, empty: EnvironmentStatus) -> EnvironmentStatus {
-        let mut workloads = rollout::judge_saved(&self.objects, &HashMap::new());
+        let mut workloads = rollout::judge_saved(&self.objects, &settings.status);
         workloads.retain(|workload| workload.object.kind != "Service" || workload.problem.is_some());
         if workloads.is_empty() && self.records.is_empty() {
             return empty;

@@ -27,7 +27,7 @@ mod tests {
         Watched,
     };
 
-    const RULES: Rules = Rules { timeout: 600.0, max_time: 3600.0, settle: 5.0, restarts: 2 };
+    const RULES: Rules = Rules { timeout: 600.0, max_time: 3600.0, settle: 5.0, restarts: 2, status: Vec::new() };
     const START: &str = "2026-05-04T12:00:00Z";
 
     fn digest(c: char) -> String {
@@ -626,7 +626,7 @@ mod tests {
             pod("web-2", "web-new", backing_off(), 9),
         ];
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-        let status = judge_saved(&[list], &Default::default());
+        let status = judge_saved(&[list], &[]);
         assert_eq!(status.len(), 1);
         assert_eq!((status[0].verdict, status[0].progress.ready, status[0].progress.wanted), ("failed", 1, 2));
         assert_eq!(status[0].problem.as_ref().unwrap().code, "crash-loop");
@@ -634,7 +634,7 @@ mod tests {
         assert!(
             status[0].pods.iter().any(|pod| pod.reason.as_deref() == Some("CrashLoopBackOff") && pod.restarts == 9)
         );
-        assert_eq!(judge_saved(&[live(&web, [2, 2, 2, 2])], &Default::default())[0].verdict, "ready");
+        assert_eq!(judge_saved(&[live(&web, [2, 2, 2, 2])], &[])[0].verdict, "ready");
     }
 
     #[test]

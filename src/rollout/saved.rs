@@ -10,26 +10,27 @@ use super::{
 };
 use crate::{
     kinds::{self, Baseline, Observation, read},
-    model::{Applied, PodStatus, Question, Reply, Resource, Rules, Verdict, Watched, WorkloadStatus},
+    model::{Applied, PodStatus, Resource, Rules, StatusRule, Verdict, Watched, WorkloadStatus},
 };
 
 /// What a deploy forgives before it tells a crash loop, where no settings say otherwise.
-const RULES: Rules = Rules { timeout: 0.0, max_time: 0.0, settle: 0.0, restarts: 2 };
+const RULES: Rules = Rules { timeout: 0.0, max_time: 0.0, settle: 0.0, restarts: 2, status: Vec::new() };
 
 /// Judges the objects that none among them controls, by the judges of a rollout and in the order given; a `List` counts
-/// as its items. Kinds with nothing to judge are left out. `replies` may answer what the registry would be asked.
-pub(crate) fn judge_saved(objects: &[Value], replies: &HashMap<Question, Reply>) -> Vec<WorkloadStatus> {
+/// as its items. Kinds with nothing to judge are left out. `rules` are the configuration's for custom resources.
+pub(crate) fn judge_saved(objects: &[Value], rules: &[StatusRule]) -> Vec<WorkloadStatus> {
+    let rules = Rules { status: rules.to_vec(), ..RULES };
     let objects: Vec<&Value> = objects.iter().flat_map(items).collect();
     let view = View::of(&objects);
     let uids: HashSet<&str> = objects.iter().map(|object| read::uid(object)).collect();
     let own = |object: &&Value| read::controller(object).is_none_or(|owner| !uids.contains(owner));
     let judged = |object: &&Value| {
         let id = read::id(object);
-        kinds::find(&id.group, &id.kind).is_some() && !kinds::is_plain(&id.group, &id.kind)
+        !kinds::is_plain(&id.group, &id.kind)
     };
     let watched: Vec<Watched> = objects.iter().copied().filter(own).filter(judged).map(as_applied).collect();
     let backing = Backing::of(&watched);
-    watched.iter().map(|one| status(one, &backing, &view, replies)).collect()
+    watched.iter().map(|one| status(one, &backing, &view, &rules)).collect()
 }
 
 fn items(object: &Value) -> Vec<&Value> {
@@ -63,7 +64,7 @@ fn as_applied(object: &Value) -> Watched {
     Watched { applied, body: object.clone(), changed: false, shows_log: false, images: Vec::new() }
 }
 
-fn status(watched: &Watched, backing: &Backing<'_>, view: &View, replies: &HashMap<Question, Reply>) -> WorkloadStatus {
+fn status(watched: &Watched, backing: &Backing<'_>, view: &View, rules: &Rules) -> WorkloadStatus {
     let id = &watched.applied.id;
     let live = &watched.body;
     let owner = match id.kind.as_str() {
@@ -80,8 +81,8 @@ fn status(watched: &Watched, backing: &Backing<'_>, view: &View, replies: &HashM
         images: &[],
         children: &children,
         events: &events,
-        replies,
-        rules: &RULES,
+        replies: &HashMap::new(),
+        rules,
         baseline: &Baseline::new(),
         changed: true,
         // without slices nothing is known of endpoints

@@ -29,4 +29,5 @@ mod replicas;
 mod requests;
 mod secrets;
 mod status;
+mod status_rules;
 mod verdicts;
