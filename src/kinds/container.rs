@@ -94,7 +94,13 @@ impl<'o> Container<'o> {
             return Finding::new("not-ready", Weight::Wait, text);
         }
         if !message.contains("not found") && !message.contains("couldn't find key") {
-            return Finding::new("cannot-start", Weight::Grace(TWO_LOOKS), format!("container `{name}`: {message}"));
+            let message = message.split(" (pod: ").next().unwrap_or(message);
+            let finding =
+                Finding::new("cannot-start", Weight::Grace(TWO_LOOKS), format!("container `{name}`: {message}"));
+            return match message.contains("runAsNonRoot") {
+                true => finding.hint("write `runAsUser` into its securityContext, or USER into the Dockerfile"),
+                false => finding,
+            };
         }
         Finding::new(
             "config-missing",

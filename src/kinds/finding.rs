@@ -39,6 +39,8 @@ pub(super) struct Finding {
     pub log: Option<(String, bool)>,
     /// What is remarkable about the pod: `third exit after 18 s`.
     pub remark: Option<String>,
+    /// What a pod does that has it, where the pod alone does not tell.
+    pub awaiting: Option<&'static str>,
 }
 
 impl Finding {
@@ -52,6 +54,7 @@ impl Finding {
             question: None,
             log: None,
             remark: None,
+            awaiting: None,
         }
     }
 

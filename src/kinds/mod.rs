@@ -5,6 +5,7 @@
 
 mod container;
 mod conventions;
+pub(crate) mod event_time;
 mod finding;
 mod image_pull;
 mod observation;

@@ -1,5 +1,7 @@
 //! PersistentVolumeClaim: ready when it is bound, or waits for its first consumer.
 
+use serde_json::Value;
+
 use super::{Judgement, Kind, Observation, observation::present, read};
 use crate::model::Stage;
 
@@ -24,11 +26,21 @@ fn judge(o: &Observation<'_>) -> Judgement {
         Ok(live) => live,
         Err(answer) => return *answer,
     };
-    let first_consumer = || o.events.iter().any(|event| read::text(event, &["reason"]) == "WaitForFirstConsumer");
+    let told = |reason: &str| o.events.iter().rev().find(|event| read::text(event, &["reason"]) == reason);
     match read::text(live, &["status", "phase"]) {
         "Bound" => Judgement::ready(),
         "Lost" => Judgement::failed(o.problem("volume-lost", "has lost its volume")),
-        _ if first_consumer() => Judgement::ready(),
-        _ => Judgement { patience: Some(BINDING), ..Judgement::waiting("its volume to be bound", None) },
+        _ if told("WaitForFirstConsumer").is_some() => Judgement::ready(),
+        _ => match told("ProvisioningFailed").or(told("FailedBinding")) {
+            Some(event) => unbound(o, event),
+            None => Judgement { patience: Some(BINDING), ..Judgement::waiting("its volume to be bound", None) },
+        },
     }
+}
+
+/// Somebody may still make the volume, or the class.
+fn unbound(o: &Observation<'_>, event: &Value) -> Judgement {
+    let problem = o.problem("volume-unbound", format!("gets no volume: {}", read::text(event, &["message"])));
+    let hint = "`kubectl get storageclass` shows the classes: name one as `spec.storageClassName`, or make a PersistentVolume";
+    Judgement::waiting("its volume to be bound", Some(problem.hint(hint)))
 }

@@ -150,14 +150,18 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
     }
     // the first sentence counts nodes by reason, the others speak of preemption
     let counts = condition.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
-    let grows = events.iter().any(|event| read::text(event, &["reason"]) == "TriggeredScaleUp");
-    let weight = if grows { Weight::Wait } else { Weight::Grace(UNSCHEDULABLE) };
     let text = format!("no node takes the pod: {counts}");
-    let finding = Finding::new("unschedulable", weight, text);
-    if grows {
-        return Some(finding.with("events", "the autoscaler adds a node"));
+    let finding = |weight| Finding::new("unschedulable", weight, text);
+    if let Some(grows) = events.iter().rev().find(|event| read::text(event, &["reason"]) == "TriggeredScaleUp") {
+        let finding = finding(Weight::Wait).with("events", read::text(grows, &["message"]));
+        return Some(Finding { awaiting: Some("waits for a node that the autoscaler adds"), ..finding });
     }
-    Some(finding.hint("lower `resources.requests`, correct nodeSelector, affinity or tolerations, or add a node"))
+    if counts.contains("unbound immediate PersistentVolumeClaims") {
+        // whoever makes the volume may take minutes
+        let finding = finding(Weight::Wait).hint("`kubectl get persistentvolumeclaim` shows which volume is missing");
+        return Some(Finding { awaiting: Some("waits for its volume"), ..finding });
+    }
+    Some(finding(Weight::Grace(UNSCHEDULABLE)).hint("lower `resources.requests`, correct nodeSelector, affinity or tolerations, or add a node"))
 }
 
 /// What keeps the containers from being made is told in events only.

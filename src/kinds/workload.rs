@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Judgement, Observation,
+    Judgement, Observation, event_time,
     finding::{Finding, Weight},
     pod, read,
 };
@@ -60,14 +61,16 @@ impl<'o, 's> Workload<'o, 's> {
         if self.complete && ready >= self.wanted {
             return Judgement { progress, pods: uids(&alive), ..Judgement::ready() };
         }
-        let mut judgement = match self.worst(&alive) {
+        let worst = self.worst(&alive);
+        let awaiting = self.awaiting(&alive, worst.as_ref());
+        let mut judgement = match worst {
             Some(alike) => self.found(&alike),
             None => match &self.creation {
-                Some(creation) => self.cannot_create(creation),
-                None => Judgement::new(Verdict::Waiting { problem: None }),
+                Some(creation) if alive.len() < self.wanted => self.cannot_create(creation),
+                _ => Judgement::new(Verdict::Waiting { problem: None }),
             },
         };
-        judgement.progress = Progress { awaiting: Some(self.awaiting(&alive)), ..progress };
+        judgement.progress = Progress { awaiting: Some(awaiting), ..progress };
         judgement.pods = uids(&alive);
         judgement
     }
@@ -197,7 +200,10 @@ impl<'o, 's> Workload<'o, 's> {
     }
 
     /// What is awaited, by the pod that is the furthest behind.
-    fn awaiting(&self, alive: &[&Value]) -> String {
+    fn awaiting(&self, alive: &[&Value], worst: Option<&Alike<'_>>) -> String {
+        if let Some((alike, awaiting)) = worst.and_then(|alike| Some((alike, alike.finding.awaiting?))) {
+            return format!("pod {} {awaiting}", read::name(alike.first));
+        }
         let behind = alive.iter().filter(|pod| !pod::is_ready(pod)).min_by_key(|pod| pod::advance(pod));
         match behind {
             Some(pod) => format!("pod {} {}", read::name(pod), pod::awaiting(pod)),
@@ -244,14 +250,21 @@ pub(super) fn creation_failure(o: &Observation<'_>, owner: &Value) -> Option<Fin
         read::text(event, &["involvedObject", "uid"]) == read::uid(owner)
             && read::text(event, &["reason"]) == "FailedCreate"
     };
-    o.events.iter().rev().find(about).map(|event| creation_finding(read::text(event, &["message"])))
+    let event = o.events.iter().rev().find(about)?;
+    // none is told when it is over, but a pod that was made since
+    let made = |pod: &&Value| read::text(pod, &["metadata", "creationTimestamp"]).parse::<Timestamp>().ok();
+    let is_over = pods_of(o.children, read::uid(owner)).iter().any(|pod| made(pod) >= event_time::of(event));
+    (!is_over).then(|| creation_finding(read::text(event, &["message"])))
 }
 
 /// A refusal stays one; a webhook that cannot be reached may come back. Two looks guard against what just changes.
 fn creation_finding(message: &str) -> Finding {
     const TWO_LOOKS: Weight = Weight::Grace(2.0);
     const TROUBLE: Weight = Weight::Grace(60.0);
-    let cause = message.split_once("is forbidden: ").map_or(message, |(_, cause)| cause);
+    // `create Pod web-0 in StatefulSet web failed error: `, `Error creating: pods "web-" is forbidden: `
+    let cause = ["Error creating: ", "failed error: ", "is forbidden: "]
+        .iter()
+        .fold(message, |cause, lead| cause.split_once(lead).map_or(cause, |(_, rest)| rest));
     let find = |code, weight| Finding::new(code, weight, cause);
     if message.contains("exceeded quota") || message.contains("failed quota") {
         find("quota-exceeded", TWO_LOOKS).hint("lower `resources` or `replicas`, or raise the ResourceQuota")
@@ -265,6 +278,7 @@ fn creation_finding(message: &str) -> Finding {
     } else if ["denied the request", "is forbidden", "is invalid", "violates"].iter().any(|word| message.contains(word))
     {
         find("admission-denied", TWO_LOOKS)
+            .hint("correct the pod template so that it is let in: what the message names decides about it")
     } else {
         find("cannot-create-pods", TROUBLE)
     }

@@ -41,6 +41,7 @@ const ORDER: &[&str] = &[
     "image-pull-denied",
     "image-platform",
     "config-missing",
+    "volume-unbound",
     "unschedulable",
     "cannot-start",
     "oom-killed",

@@ -1,7 +1,6 @@
 //! What watches see becomes verdicts: a reducer without clock or network.
 
 mod conclusion;
-mod event_time;
 mod logs;
 mod pods;
 mod reducer;

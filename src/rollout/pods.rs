@@ -5,9 +5,8 @@ use std::collections::{HashMap, HashSet};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::event_time;
 use crate::{
-    kinds::read,
+    kinds::{event_time, read},
     model::{ObjectId, PodStep, RolloutEvent},
 };
 

@@ -51,7 +51,7 @@ pub(super) fn selections(app: &str, watched: &[Watched]) -> Vec<Selection> {
         if kind.template.is_some() {
             eventful.extend([(namespace, "type=Warning"), (namespace, "reason=TriggeredScaleUp")]);
         } else if kind.kind == "PersistentVolumeClaim" {
-            eventful.insert((namespace, "reason=WaitForFirstConsumer"));
+            eventful.insert((namespace, "involvedObject.kind=PersistentVolumeClaim"));
         }
     }
     for namespace in namespaces(&services) {

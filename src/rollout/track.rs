@@ -6,12 +6,11 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    event_time,
     pods::Pods,
     view::{View, service_key},
 };
 use crate::{
-    kinds::{self, Baseline, Judgement, Observation, read},
+    kinds::{self, Baseline, Judgement, Observation, event_time, read},
     model::{Problem, Progress, Question, Reply, RolloutEvent, Rules, Verdict, Watched},
 };
 

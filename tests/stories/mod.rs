@@ -31,3 +31,4 @@ mod secrets;
 mod status;
 mod status_rules;
 mod verdicts;
+mod waiting;

@@ -62,14 +62,36 @@ pub fn check(cases: Vec<Case>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
 }
 
-fn start(mut case: Case) -> (Case, Project, Running) {
-    let project = Project::new(case.name);
-    project.branch("feature");
-    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": project.namespace("qa")}});
-    case.objects.insert(0, namespace);
-    let list = json!({"apiVersion": "v1", "kind": "List", "items": case.objects});
-    project.write("objects.json", &list.to_string());
-    project.commit("Describe it");
-    let running = project.start(&[&["deploy", "-f", "objects.json"], case.flags].concat());
+fn start(case: Case) -> (Case, Project, Running) {
+    let project = described(case.name, case.objects.clone());
+    let running = project.start(&[DEPLOY, case.flags].concat());
     (case, project, running)
+}
+
+/// Deploys what [`describe`] wrote.
+pub const DEPLOY: &[&str] = &["deploy", "-f", "objects.json"];
+
+/// A repository that describes these objects and their namespace.
+pub fn described(story: &str, objects: Vec<Value>) -> Project {
+    let project = Project::new(story);
+    project.branch("feature");
+    describe(&project, objects);
+    project
+}
+
+/// Describes these objects in the place of the others.
+pub fn describe(project: &Project, mut objects: Vec<Value>) {
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": project.namespace("qa")}});
+    objects.insert(0, namespace);
+    project.write("objects.json", &json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string());
+    project.commit("Describe it");
+}
+
+/// Tells stories side by side: nearly all of their time is waiting. Each that fails says so itself.
+pub fn together(stories: &[fn()]) {
+    let failed = std::thread::scope(|scope| {
+        let told: Vec<_> = stories.iter().map(|story| scope.spawn(story)).collect();
+        told.into_iter().filter_map(|story| story.join().err()).count()
+    });
+    assert_eq!(failed, 0, "stories failed");
 }

@@ -51,6 +51,12 @@ impl Run {
         self
     }
 
+    /// The verdict came before so many seconds.
+    pub fn within(&self, seconds: f64) -> &Self {
+        assert!(self.seconds < seconds, "wanted within {seconds} s\n{}", self.transcript());
+        self
+    }
+
     pub fn never_says(&self, text: &str) -> &Self {
         assert!(!self.stderr.contains(text) && !self.stdout.contains(text), "says {text:?}\n{}", self.transcript());
         self

@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::kinds::read;
+use super::read;
 
 /// The last time it was seen: `series`, `lastTimestamp`, `eventTime` or `creationTimestamp`, whichever the writer filled.
-pub(super) fn of(event: &Value) -> Option<Timestamp> {
+pub(crate) fn of(event: &Value) -> Option<Timestamp> {
     [&["series", "lastObservedTime"][..], &["lastTimestamp"], &["eventTime"], &["metadata", "creationTimestamp"]]
         .iter()
         .find_map(|path| read::text(event, path).parse().ok())
