@@ -15,7 +15,7 @@ var (
 	// the same command twice: when nothing is there yet, and when nothing is to change
 	phases = []string{first, again}
 	// the round trips to the API server
-	distances = []time.Duration{0, 20 * time.Millisecond}
+	usual = []time.Duration{0, 20 * time.Millisecond}
 )
 
 const (
@@ -43,6 +43,7 @@ type result struct {
 // measure holds what is needed to measure, and what came of it.
 type measure struct {
 	*cluster
+	options  options
 	workshop workshop
 	admin    kubeconfig
 	// the server's address by distance
@@ -53,6 +54,8 @@ type measure struct {
 	results  map[subject][]result
 	// figures of no tool and no number of objects
 	others []figure
+	// what earlier runs wrote down, where this one measures a part
+	noted []figure
 }
 
 func newMeasure(ctx context.Context, o options) (*measure, error) {
@@ -74,11 +77,17 @@ func newMeasure(ctx context.Context, o options) (*measure, error) {
 	}
 	m := &measure{
 		cluster:  &cluster{api: server, prefix: fmt.Sprintf("measure-%d", os.Getpid())},
+		options:  o,
 		workshop: o.workshop,
 		admin:    admin,
 		servers:  map[time.Duration]string{},
 		audit:    audit,
 		results:  map[subject][]result{},
+	}
+	if !o.isWhole() {
+		if m.noted, err = readFigures(o.results); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.open(ctx); err != nil {
 		_ = m.leave()
@@ -95,7 +104,7 @@ func (m *measure) open(ctx context.Context) error {
 	if err := m.cluster.prepare(ctx); err != nil {
 		return err
 	}
-	for _, distance := range distances {
+	for _, distance := range m.options.distances {
 		if err := m.connect(ctx, distance); err != nil {
 			return err
 		}
@@ -221,7 +230,7 @@ func (m *measure) seconds(of subject) (float64, bool) {
 // requests is what a subject's runs asked of the server: the median, over all distances.
 func (m *measure) requests(count int, tool, phase string) (all, writes float64) {
 	var asked, wrote []float64
-	for _, distance := range distances {
+	for _, distance := range m.options.distances {
 		for _, each := range m.results[subject{count, distance, tool, phase}] {
 			asked = append(asked, float64(m.audit.counts[each.login].all))
 			wrote = append(wrote, float64(m.audit.counts[each.login].writes))

@@ -13,7 +13,7 @@ func (m *measure) figures() []figure {
 	all := append([]figure(nil), m.others...)
 	for _, count := range m.sizes() {
 		all = append(all, m.countsOf(count)...)
-		for _, distance := range distances {
+		for _, distance := range m.options.distances {
 			all = append(all, m.timesOf(count, distance)...)
 		}
 	}
@@ -26,6 +26,10 @@ func (m *measure) countsOf(count int) []figure {
 	for _, phase := range phases {
 		for _, tool := range tools {
 			asked, wrote := m.requests(count, tool, phase)
+			if asked == 0 {
+				// not measured yet
+				continue
+			}
 			name := fmt.Sprintf("%s, %s: requests of %s", counted(count), phase, tool)
 			if tool != shipway || phase == first {
 				all = append(all, plain(name, asked, inRequests))
@@ -44,22 +48,24 @@ func (m *measure) timesOf(count int, distance time.Duration) []figure {
 	for _, phase := range phases {
 		seconds := map[string]float64{}
 		for _, tool := range tools {
-			took, measured := m.seconds(subject{count, distance, tool, phase})
-			if !measured {
-				return nil
+			if took, measured := m.seconds(subject{count, distance, tool, phase}); measured {
+				seconds[tool] = took
+				times = append(times, plain(named(count, distance, phase)+tool, took, inSeconds))
 			}
-			seconds[tool] = took
-			times = append(times, plain(named(count, distance, phase)+tool, took, inSeconds))
 		}
-		if phase == first {
-			ratio := plain(named(count, distance, phase)+"shipway against "+rehearsed,
-				seconds[shipway]/seconds[rehearsed], timesTheTime)
+		ours, measured := seconds[shipway]
+		if !measured {
+			continue
+		}
+		if bare, measured := seconds[rehearsed]; measured && phase == first {
+			ratio := plain(named(count, distance, phase)+"shipway against "+rehearsed, ours/bare, timesTheTime)
 			ratios = append(ratios, ratio.below(targetAgainstBare(count, distance)))
 		}
 		for _, tool := range []string{kubectl, helm} {
-			ratio := plain(named(count, distance, phase)+"shipway against "+tool,
-				seconds[tool]/seconds[shipway], timesAsQuick)
-			ratios = append(ratios, ratio.above(targetAgainstPeers(count, distance, phase)))
+			if theirs, measured := seconds[tool]; measured {
+				ratio := plain(named(count, distance, phase)+"shipway against "+tool, theirs/ours, timesAsQuick)
+				ratios = append(ratios, ratio.above(targetAgainstPeers(count, distance, phase)))
+			}
 		}
 	}
 	return append(times, ratios...)
@@ -108,7 +114,7 @@ func (m *measure) table(to io.Writer) {
 	columns := tabwriter.NewWriter(to, 0, 0, 2, ' ', tabwriter.AlignRight)
 	defer columns.Flush()
 	for _, count := range m.sizes() {
-		for _, distance := range distances {
+		for _, distance := range m.options.distances {
 			fmt.Fprintf(columns, "\n")
 			fmt.Fprintf(columns, "%s\tfirst\t\tagain\t\t\n", pad(counted(count)+", "+roundTrip(distance)))
 			for _, tool := range tools {

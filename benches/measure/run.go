@@ -16,6 +16,13 @@ type options struct {
 	quick, keep                      bool
 	// numbers of objects; all that are usual if none is named
 	sizes []int
+	// the round trips to the API server
+	distances []time.Duration
+}
+
+// isWhole is true where all is measured that there is to measure.
+func (o options) isWhole() bool {
+	return len(o.sizes) == 0 && len(o.distances) == len(usual)
 }
 
 func parse(arguments []string) (options, error) {
@@ -31,6 +38,12 @@ func parse(arguments []string) (options, error) {
 	flags.StringVar(&o.kept, "kept", "", "the file with the results that these are compared with")
 	flags.BoolVar(&o.keep, "keep", false, "write these results over the kept ones")
 	flags.BoolVar(&o.quick, "quick", false, "a run of each, and only small sizes")
+	o.distances = usual
+	flags.Func("round-trip", "this round trip alone, in milliseconds: 0 or more", func(text string) error {
+		milliseconds, err := strconv.ParseUint(text, 10, 16)
+		o.distances = []time.Duration{time.Duration(milliseconds) * time.Millisecond}
+		return err
+	})
 	_ = flags.Parse(arguments)
 	for _, argument := range flags.Args() {
 		size, err := strconv.Atoi(argument)
@@ -59,59 +72,61 @@ func run(ctx context.Context, arguments []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.leave()) }()
-	if err := m.all(ctx, o); err != nil {
-		// what was measured until then is not lost
-		m.table(os.Stdout)
-		return err
-	}
-	figures := m.figures()
+	ended := m.all(ctx, o)
+	// what was measured until then is not lost
 	m.table(os.Stdout)
-	missed := told(os.Stdout, figures, kept)
-	if err := writeFigures(o.results, figures); err != nil {
-		return err
-	}
-	if o.keep {
-		if err := writeFigures(o.kept, merged(kept, figures)); err != nil {
-			return err
-		}
-	}
-	if missed > 0 {
+	missed := told(os.Stdout, m.figures(), kept)
+	if ended == nil && missed > 0 {
 		return fmt.Errorf("%d of the targets are missed", missed)
 	}
-	return nil
+	return ended
+}
+
+// note writes down what is measured so far: a run that is interrupted keeps it. Where only a part is measured, the rest
+// stays as it was.
+func (m *measure) note() error {
+	return writeFigures(m.options.results, merged(m.noted, m.figures()))
+}
+
+// keep notes, and writes what is complete over the kept results, where that is asked for.
+func (m *measure) keep() error {
+	if err := m.note(); err != nil || !m.options.keep {
+		return err
+	}
+	kept, err := readFigures(m.options.kept)
+	if err != nil {
+		return err
+	}
+	return writeFigures(m.options.kept, merged(kept, m.figures()))
 }
 
 // all measures in an order in which the larger sizes come last, since the cluster is still busy with them afterwards.
 func (m *measure) all(ctx context.Context, o options) error {
 	sizes := o.sizes
-	whole := len(sizes) == 0
 	switch {
-	case whole && o.quick:
+	case len(sizes) > 0:
+	case o.quick:
 		sizes = []int{10, 100}
-	case whole:
+	default:
 		sizes = []int{10, 100, 1000}
 	}
-	runs := 3
-	if o.quick {
-		runs = 1
-	}
-	if err := m.program(ctx); err != nil {
-		return err
-	}
-	if whole {
-		if err := m.plans(ctx); err != nil {
+	if o.isWhole() {
+		if err := errors.Join(m.program(ctx), m.plans(ctx), m.keep()); err != nil {
 			return err
 		}
 	}
 	for _, size := range sizes {
-		for _, distance := range distances {
-			if err := m.size(ctx, size, distance, runs); err != nil {
+		for _, distance := range o.distances {
+			if err := m.size(ctx, size, distance); err != nil {
+				return err
+			}
+			if err := m.keep(); err != nil {
 				return err
 			}
 		}
 	}
-	if whole && !o.quick {
-		return m.memory(ctx)
+	if o.isWhole() && !o.quick {
+		return errors.Join(m.memory(ctx), m.keep())
 	}
 	return nil
 }
@@ -146,7 +161,7 @@ func (m *measure) program(ctx context.Context) error {
 // plans measures `plan` of 20 objects that are deployed already.
 func (m *measure) plans(ctx context.Context) error {
 	const count, runs = 20, 5
-	for _, distance := range distances {
+	for _, distance := range m.options.distances {
 		at, err := m.ready(ctx, count, distance)
 		if err != nil {
 			return err
@@ -187,13 +202,14 @@ func (m *measure) memory(ctx context.Context) error {
 	return nil
 }
 
-// size lets every tool apply so many objects, so many times in turn.
-func (m *measure) size(ctx context.Context, count int, distance time.Duration, runs int) error {
-	for number := range runs {
+// size lets every tool apply so many objects, as often as it takes, in turn.
+func (m *measure) size(ctx context.Context, count int, distance time.Duration) error {
+	for number := range most {
 		for turn := range tools {
 			// none is always the first, or always the one after a slow one
 			tool := tools[(turn+number)%len(tools)]
-			if number > 0 && isSlow(tool, count) {
+			runs := runs(tool, count, m.options.quick)
+			if number >= runs {
 				continue
 			}
 			said := fmt.Sprintf("%s, %s, run %d of %d: %-27s", counted(count), roundTrip(distance), number+1, runs, tool)
@@ -210,6 +226,9 @@ func (m *measure) size(ctx context.Context, count int, distance time.Duration, r
 				said += fmt.Sprintf(" %8.2f s", done.seconds)
 			}
 			m.progress("%s", said)
+			if err := m.note(); err != nil {
+				return err
+			}
 			if isLarge(count) {
 				if err := m.remove(ctx, at.namespace); err != nil {
 					return err
@@ -220,10 +239,19 @@ func (m *measure) size(ctx context.Context, count int, distance time.Duration, r
 	return nil
 }
 
-// isSlow is true where a single run has to do.
-func isSlow(tool string, count int) bool {
-	return isLarge(count) && (tool == kubectl || tool == helm)
+// runs is how often a tool is measured, at most `most` times: what takes long varies little.
+func runs(tool string, count int, quick bool) int {
+	isPeer := tool == kubectl || tool == helm
+	switch {
+	case quick, isLarge(count) && isPeer:
+		return 1
+	case isLarge(count):
+		return 2
+	}
+	return most
 }
+
+const most = 3
 
 func isLarge(count int) bool {
 	return count >= 1000

@@ -118,6 +118,7 @@ func (w workshop) command(ctx context.Context, program string, arguments ...stri
 	}
 	// an interrupt is for this program, which ends the tool and cleans up
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGKILL) }
 	return command
 }
 

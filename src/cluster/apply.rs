@@ -108,6 +108,14 @@ impl Cluster {
         }
     }
 
+    /// Writes an object that is not there; answers it as it is then, too.
+    pub(crate) async fn make(&self, object: &Rendered) -> Result<(Applied, Value), ClusterError> {
+        match self.apply_forced(object, None, "").await {
+            Ok(body) => Ok((applied(object, &body), body)),
+            Err(failure) => Err(self.explain_apply(failure, object).await),
+        }
+    }
+
     /// Gives `kubectl`'s fields to shipway, with the object's own version as the condition; the object as it is then,
     /// none where there was nothing to give.
     async fn adopt(&self, object: &Rendered, before: &Value) -> Result<Option<Value>, ClusterError> {

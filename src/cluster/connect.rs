@@ -132,7 +132,7 @@ impl Cluster {
         Self { patience, stop: stop.clone(), ..self.clone() }
     }
 
-    /// The same cluster, with the Namespace that was read a moment ago. Where it has changed since, the record does not prove
+    /// The same cluster, with the Namespace that was read or made a moment ago. Where it has changed since, the record does not prove
     /// it, and its rehearsal tells.
     pub(crate) fn having_read(&self, namespace: Option<serde_json::Value>) -> Self {
         Self { namespace: namespace.map(Arc::new), ..self.clone() }

@@ -6,6 +6,7 @@
 use std::{
     collections::BTreeSet,
     hash::{BuildHasher as _, RandomState},
+    pin::pin,
     time::Duration,
 };
 
@@ -36,7 +37,13 @@ pub(crate) struct LeaseRequest {
     pub wait: Duration,
     /// Unrenewed for so long, it is free again. Renewed at a third of it.
     pub expiry: Duration,
+    /// The Lease, where this run has read it a moment ago.
+    pub seen: Option<SeenLease>,
 }
+
+/// A Lease as it was before it was asked for. Where it has changed since, the server refuses to give it over that version.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SeenLease(Option<Value>);
 
 /// Says of another run whether ours is newer; true for `came_before` where that one was there first.
 pub(crate) type IsNewer<'n> = dyn Fn(&Claim, bool) -> bool + 'n;
@@ -62,19 +69,33 @@ const SHORTEST_TIME: Duration = Duration::from_secs(1);
 const LEAVE_TIME: Duration = Duration::from_secs(2);
 
 impl Cluster {
+    /// The Lease of an app in an environment (one GET), to be asked for later.
+    pub(crate) async fn see_lease(
+        &self,
+        namespace: &str,
+        app: &str,
+        environment: &str,
+    ) -> Result<SeenLease, ClusterError> {
+        self.read_lease(&lease_id(namespace, app, environment)).await.map(SeenLease)
+    }
+
     /// Takes the lock, waiting for another holder at most `wait`. Losing it later sets `stop`.
+    ///
+    /// What stands under the lock may be read while it is asked for: `read` begins after the Lease was seen to be free, and
+    /// counts only where it is given over that very version. So nobody else had it in between.
     ///
     /// # Errors
     /// [`ClusterError::Locked`] after `wait`; [`ClusterError::Superseded`] where a newer run of the branch waits too or
     /// has come before; [`ClusterError::Stopped`] where `stop` is set meanwhile.
-    pub(crate) async fn take_lease(
+    pub(crate) async fn take_lease<T>(
         &self,
         request: &LeaseRequest,
         is_newer: &IsNewer<'_>,
         stop: &Stop,
-    ) -> Result<Lease, ClusterError> {
+        read: impl AsyncFn() -> T,
+    ) -> Result<(Lease, T), ClusterError> {
         let mut turn = Turn::new(request, is_newer);
-        let taken = self.wait_for(&mut turn, stop).await;
+        let taken = self.wait_for(&mut turn, stop, &read).await;
         if taken.is_err() && turn.is_announced {
             // it is gone with the next taker too
             let _ = timeout(LEAVE_TIME, self.leave(&turn)).await;
@@ -82,25 +103,34 @@ impl Cluster {
         taken
     }
 
-    async fn wait_for(&self, turn: &mut Turn<'_>, stop: &Stop) -> Result<Lease, ClusterError> {
-        let start = Instant::now();
+    async fn wait_for<T>(
+        &self,
+        turn: &mut Turn<'_>,
+        stop: &Stop,
+        read: &impl AsyncFn() -> T,
+    ) -> Result<(Lease, T), ClusterError> {
+        let mut seen = turn.request.seen.clone();
         loop {
             if stop.is_set() {
                 return Err(ClusterError::Stopped);
             }
-            let live = self.read_lease(&turn.held.id).await?;
+            let live = match seen.take() {
+                Some(SeenLease(live)) => live,
+                None => self.read_lease(&turn.held.id).await?,
+            };
             turn.look(live.as_ref());
             if let Some(newer) = live.as_ref().and_then(|live| queue::newer_than(live, &turn.held.claim.run)) {
                 return Err(ClusterError::Superseded { newer: Box::new(newer) });
             }
-            let asked = Instant::now();
-            if turn.is_free(live.as_ref()) && self.claim(&mut turn.held, live.as_ref()).await? {
-                self.inner.listener.on(LockEvent::Taken { waited: start.elapsed().as_secs_f64() }.into());
-                return Ok(self.keep(turn.held.clone(), asked, stop));
+            if turn.is_free(live.as_ref())
+                && let Some(taken) = self.claim_and_read(turn, live.as_ref(), stop, read).await?
+            {
+                return Ok(taken);
             }
-            if start.elapsed() >= turn.request.wait {
+            let waited = turn.since.elapsed();
+            if waited >= turn.request.wait {
                 let holder = live.as_ref().map(holder_of).unwrap_or_default();
-                return Err(ClusterError::Locked { holder, waited: start.elapsed().as_secs() });
+                return Err(ClusterError::Locked { holder, waited: waited.as_secs() });
             }
             if let Some(live) = &live {
                 self.tell_waiting(turn, live);
@@ -111,6 +141,40 @@ impl Cluster {
                 () = stop.wait() => {}
             }
         }
+    }
+
+    /// One try to take it, with what is read meanwhile; none where somebody was quicker.
+    async fn claim_and_read<T>(
+        &self,
+        turn: &mut Turn<'_>,
+        live: Option<&Value>,
+        stop: &Stop,
+        read: &impl AsyncFn() -> T,
+    ) -> Result<Option<(Lease, T)>, ClusterError> {
+        let asked = Instant::now();
+        let mut reading = pin!(read());
+        let mut early = None;
+        let claimed = {
+            let mut claim = pin!(self.claim(&mut turn.held, live));
+            loop {
+                tokio::select! {
+                    biased;
+                    claimed = &mut claim => break claimed?,
+                    read = &mut reading, if early.is_none() => early = Some(read),
+                }
+            }
+        };
+        if !claimed {
+            return Ok(None);
+        }
+        self.inner.listener.on(LockEvent::Taken { waited: turn.since.elapsed().as_secs_f64() }.into());
+        // renewed from now on, however long the reading takes
+        let lease = self.keep(turn.held.clone(), asked, stop);
+        let read = match early {
+            Some(read) => read,
+            None => reading.await,
+        };
+        Ok(Some((lease, read)))
     }
 
     fn tell_waiting(&self, turn: &mut Turn<'_>, live: &Value) {
@@ -157,6 +221,8 @@ impl Cluster {
                 Ok(true)
             }
             Err(ClusterError::Refused { reason: Reason::Exists, .. } | ClusterError::Stale { .. }) => Ok(false),
+            // it was deleted since it was read
+            Err(error) if live.is_some() && error.is_missing() => Ok(false),
             // the answer was lost: what is there tells
             Err(ClusterError::Unreachable { .. }) => Ok(self.find_ours(held).await?.is_some()),
             Err(error) => Err(error),
@@ -208,6 +274,8 @@ struct Turn<'t> {
     request: &'t LeaseRequest,
     is_newer: &'t IsNewer<'t>,
     held: Held,
+    /// When it began to want it.
+    since: Instant,
     /// The holder's last sign of life, and since when it is the last one.
     seen: Option<(String, Instant)>,
     /// Runs that were compared with ours.
@@ -223,6 +291,7 @@ impl<'t> Turn<'t> {
             request,
             is_newer,
             held: Held::new(request),
+            since: Instant::now(),
             seen: None,
             known: BTreeSet::new(),
             has_looked: false,
@@ -358,6 +427,7 @@ mod tests {
             head: Some(Head { branch: "cart".to_owned(), commit: "a".repeat(40) }),
             wait: Duration::ZERO,
             expiry: Duration::from_secs(30),
+            seen: None,
         }
     }
 

@@ -45,7 +45,7 @@ pub(crate) use connect::Cluster;
 pub(crate) use copies::{is_copy, is_same_secret};
 pub(crate) use discovery::Served;
 pub(crate) use error::ClusterError;
-pub(crate) use lease::LeaseRequest;
+pub(crate) use lease::{LeaseRequest, SeenLease};
 pub(crate) use objects::Packed;
 pub(crate) use proof::{applied, owns_all};
 pub(crate) use record::{History, without_records};

@@ -32,6 +32,11 @@ impl Cluster {
             .map(|body| read(&body)))
     }
 
+    /// The Namespace as this run has read it, where it has.
+    pub(crate) fn namespace_as_read(&self) -> Option<LiveNamespace> {
+        self.namespace.as_deref().map(read)
+    }
+
     /// The namespaces that shipway made for an app (one LIST over the whole cluster).
     pub(crate) async fn namespaces_of(&self, app: &str) -> Result<Vec<LiveNamespace>, ClusterError> {
         let labels = Some(format!("{APP}={app},{CREATED}"));

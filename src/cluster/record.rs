@@ -25,6 +25,15 @@ pub(crate) struct History {
 }
 
 impl History {
+    /// As before the first deploy.
+    pub(crate) const fn none() -> Self {
+        Self { records: Vec::new(), next: 1 }
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.next == 1
+    }
+
     pub(crate) fn last_succeeded(&self) -> Option<&Record> {
         self.records.iter().rev().find(|record| record.state == RecordState::Succeeded)
     }

@@ -75,20 +75,18 @@ impl Delivery<'_> {
             Err(_) => RecordState::Failed,
         };
         let namespace = &prepared.release.target.namespace.value;
-        let mut recorded = self.cluster.save_record(namespace, &record, &objects).await;
+        let mut recorded = match record.state {
+            RecordState::Succeeded => record::complete(self, prepared, (&record, &objects)).await,
+            _ => self.cluster.save_record(namespace, &record, &objects).await,
+        };
         if prepared.writes_nothing() && recorded.is_ok() {
             recorded = self.cluster.save_objects(namespace, &record, &objects).await;
         }
         if ended.is_err() && !self.context.stop.is_set() {
             self.after_failure(prepared, &mut record, outcome).await;
         }
-        let addresses = match ended.and_then(|addresses| recorded.map(|()| addresses).map_err(Failure::from)) {
-            Ok(addresses) => addresses,
-            Err(failure) => return Err(Unproven { failure, record: Some(Box::new(record)) }),
-        };
-        let kept = self.application.checkout.settings.deploy.history.value;
-        record::trim(self.context, self.cluster, prepared, &record, kept).await;
-        Ok(addresses)
+        let ended = ended.and_then(|addresses| recorded.map(|()| addresses).map_err(Failure::from));
+        ended.map_err(|failure| Unproven { failure, record: Some(Box::new(record)) })
     }
 
     /// Stage by stage; hooks before the workloads are waited for, everything else at the end.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use futures::future::join;
 use tokio::time::{Duration, Instant};
 
 use super::{
@@ -10,12 +11,14 @@ use super::{
     clusters, consent,
     delivery::{Delivery, Unproven},
     failure::{Failure, conclude},
-    namespace::{self, Ground},
-    order, planned, prepare, record, rights, rollback,
+    namespace::{self, Ground, Made},
+    order, planned,
+    prepare::{self, Base},
+    record, rights, rollback,
 };
 use crate::{
-    cluster::Cluster,
-    model::{Change, Image, ObjectId, Outcome, PodsOnImage, Release, short_duration},
+    cluster::{Cluster, SeenLease},
+    model::{Change, Image, Outcome, PodsOnImage, Release, short_duration},
     plan::Planned,
 };
 
@@ -76,22 +79,33 @@ async fn attempt(
     };
     outcome.images = images.iter().map(PodsOnImage::none).collect();
     // what cannot be had is told before anything is made
+    let mut first = None;
     let rendered = || match &planned {
         Some(planned) => Ok(planned::namespace(planned)),
-        None => Ok(prepare::release(application, &images, None, None)?.release.objects),
+        None => {
+            let (release, own) = prepare::first(application, &images)?;
+            first = Some(release);
+            Ok(own)
+        }
     };
-    let mut ground = namespace::look(application, cluster, rendered).await?;
+    let (ground, seen) =
+        join(namespace::look(application, cluster, rendered), record::see_lease(application, cluster)).await;
+    // what is wrong with the namespace explains the rest
+    let (mut ground, seen) = (ground?, seen?);
     let rules = application.checkout.settings.rules();
     let patience = Duration::from_secs_f64(rules.timeout);
     let made = ground.make(context, cluster, patience).await?;
-    let lease = order::take_turn(context, application, cluster).await?;
-    // from here on a server that is gone for a while is waited for
+    // in a new namespace there is none
+    let seen = if made.id().is_some() { SeenLease::default() } else { seen };
+    // once the lock is held, a server that is gone for a while is waited for
     let deadline = started + Duration::from_secs_f64(rules.max_time);
-    let cluster = cluster.with_patience(patience, &context.stop).until(deadline).having_read(ground.body());
-    let cluster = lease.guard(&cluster);
+    let patient = cluster.with_patience(patience, &context.stop).until(deadline).having_read(ground.body());
+    let read = async || prepare::base(application, &patient).await;
+    let (lease, base) = order::take_turn(context, application, cluster, seen, read).await?;
+    let cluster = lease.guard(&patient);
     let delivery = Delivery { context, application, cluster: &cluster, registry: &registry };
     let deploy = Deploy { delivery, planned, ground, made, started };
-    let ended = deploy.under_lock(images, outcome).await;
+    let ended = deploy.under_lock(images, base.map(|base| Base { first, ..base }), outcome).await;
     order::ended(application, record::let_go(lease, ended).await)
 }
 
@@ -100,19 +114,24 @@ struct Deploy<'d> {
     delivery: Delivery<'d>,
     planned: Option<Planned>,
     ground: Ground,
-    /// The Namespace, where this deploy made it before anything else.
-    made: Option<ObjectId>,
+    made: Made,
     started: Instant,
 }
 
 impl Deploy<'_> {
-    async fn under_lock(&self, images: Vec<Image>, outcome: &mut Outcome) -> Result<(), Failure> {
+    async fn under_lock(
+        &self,
+        images: Vec<Image>,
+        base: Result<Base, Failure>,
+        outcome: &mut Outcome,
+    ) -> Result<(), Failure> {
         let Delivery { context, application, cluster, .. } = self.delivery;
+        let base = Base { made: self.made.applied().cloned(), ..base? };
         let mut prepared = match &self.planned {
-            Some(planned) => planned::prepare(context, application, cluster, (planned, self.made.as_ref())).await?,
-            None => prepare::prepare(context, application, cluster, images).await?,
+            Some(planned) => planned::prepare(context, application, cluster, (planned, self.made.id()), base).await?,
+            None => prepare::prepare(context, application, cluster, images, base).await?,
         };
-        for change in prepared.changes.iter_mut().filter(|change| self.made.as_ref() == Some(&change.object)) {
+        for change in prepared.changes.iter_mut().filter(|change| self.made.id() == Some(&change.object)) {
             change.change = Change::Created;
         }
         self.ground.refuse_others(&prepared.history)?;

@@ -15,8 +15,8 @@ use crate::{
     cluster::{self, Cluster, History},
     config::CopySecrets,
     model::{
-        Change, Exit, FieldPath, LiveNamespace, NamespaceMarks, Note, ObjectChange, ObjectId, ObjectOutcome, Problem,
-        Rendered, short_duration,
+        Applied, Change, Exit, FieldPath, LiveNamespace, NamespaceMarks, Note, ObjectChange, ObjectId, ObjectOutcome,
+        Problem, Rendered, short_duration,
     },
     plan,
 };
@@ -25,6 +25,8 @@ use crate::{
 pub(super) struct Ground {
     name: String,
     live: Option<LiveNamespace>,
+    /// As it was found or made.
+    body: Option<Value>,
     maker: Maker,
     /// What shipway writes on a namespace of its own.
     marks: NamespaceMarks,
@@ -38,13 +40,38 @@ enum Maker {
     Nobody,
 }
 
+/// What a deploy made before anything else.
+pub(super) enum Made {
+    Nothing,
+    /// The Namespace, as its manifest has it.
+    Applied(Box<Applied>),
+    /// The Namespace, by what the configuration says.
+    Created(ObjectId),
+}
+
+impl Made {
+    pub(super) fn applied(&self) -> Option<&Applied> {
+        match self {
+            Self::Applied(applied) => Some(applied),
+            Self::Nothing | Self::Created(_) => None,
+        }
+    }
+
+    pub(super) fn id(&self) -> Option<&ObjectId> {
+        match self {
+            Self::Nothing => None,
+            Self::Applied(applied) => Some(&applied.id),
+            Self::Created(id) => Some(id),
+        }
+    }
+}
+
 struct Copy {
     source: Value,
     change: ObjectChange,
 }
 
-/// Looks, checks, and writes nothing. `rendered` makes the objects of the release, where one of them is to make the
-/// namespace.
+/// Looks, checks, and writes nothing. `rendered` is the target's own Namespace as its manifest has it, if there is one.
 ///
 /// # Errors
 /// The namespace is not there and nothing makes it, or it is another branch's; a Secret that is to be copied is not
@@ -52,7 +79,7 @@ struct Copy {
 pub(super) async fn look(
     application: &Application,
     cluster: &Cluster,
-    rendered: impl FnOnce() -> Result<Vec<Rendered>, Failure>,
+    rendered: impl FnOnce() -> Result<Option<Rendered>, Failure>,
 ) -> Result<Ground, Failure> {
     let (settings, target) = (&application.checkout.settings, &application.target);
     let name = target.namespace.value.clone();
@@ -68,30 +95,21 @@ pub(super) async fn look(
     let maker = match &live {
         Some(live) if !(live.leaving && preview.create_namespace) => Maker::Nobody,
         _ if preview.create_namespace => Maker::Shipway,
-        _ => Maker::Manifest(Box::new(manifest(application, rendered()?)?)),
+        _ => Maker::Manifest(Box::new(rendered()?.ok_or_else(|| missing(&name))?)),
     };
     let copies = match &preview.copy_secrets {
         Some(wanted) => copies(application, cluster, wanted, matches!(maker, Maker::Nobody)).await?,
         None => Vec::new(),
     };
-    Ok(Ground { name, live, maker, marks, copies })
+    let body = live.as_ref().map(|live| live.body.clone());
+    Ok(Ground { name, live, body, maker, marks, copies })
 }
 
-/// The target's own Namespace as its manifest has it.
-///
-/// # Errors
-/// No manifest makes it.
-fn manifest(application: &Application, rendered: Vec<Rendered>) -> Result<Rendered, Failure> {
-    let name = &application.target.namespace.value;
-    let id = id_of(name);
-    let found = rendered.into_iter().find(|object| object.id == id);
-    found.ok_or_else(|| {
-        Problem::new("namespace-missing", Exit::Cluster, format!("namespace {name} is not there"))
-            .about(id)
-            .hint(format!("add a manifest `kind: Namespace` with `name: {name}`: shipway applies it first"))
-            .hint("or write `create_namespace: true` at the environment in shipway.yaml")
-            .into()
-    })
+fn missing(name: &str) -> Problem {
+    Problem::new("namespace-missing", Exit::Cluster, format!("namespace {name} is not there"))
+        .about(id_of(name))
+        .hint(format!("add a manifest `kind: Namespace` with `name: {name}`: shipway applies it first"))
+        .hint("or write `create_namespace: true` at the environment in shipway.yaml")
 }
 
 /// Reads what is to be copied, and what is there of it.
@@ -167,16 +185,20 @@ impl Ground {
         ObjectChange { object: id_of(&self.name), change: Change::Created, fields: Vec::new(), remark }
     }
 
-    /// Makes the namespace where it is not there: everything else needs it, the lock too. Answers what it made.
+    /// Makes the namespace where it is not there: everything else needs it, the lock too.
     pub(super) async fn make(
         &mut self,
         context: &Context,
         cluster: &Cluster,
         patience: Duration,
-    ) -> Result<Option<ObjectId>, Failure> {
+    ) -> Result<Made, Failure> {
         match &self.maker {
-            Maker::Nobody => return Ok(None),
-            Maker::Manifest(namespace) => drop(cluster.apply(namespace, None).await?),
+            Maker::Nobody => Ok(Made::Nothing),
+            Maker::Manifest(namespace) => {
+                let (applied, body) = cluster.make(namespace).await?;
+                self.body = Some(body);
+                Ok(Made::Applied(Box::new(applied)))
+            }
             Maker::Shipway => {
                 wait_until_gone(context, cluster, self.live.as_ref(), patience).await?;
                 self.live = match cluster.create_namespace(&self.name, &self.marks).await? {
@@ -190,9 +212,10 @@ impl Ground {
                 if let Some(live) = &self.live {
                     plan::may_enter(&self.marks, live, None)?;
                 }
+                self.body = self.live.as_ref().map(|live| live.body.clone());
+                Ok(Made::Created(id_of(&self.name)))
             }
         }
-        Ok(Some(id_of(&self.name)))
     }
 
     fn lifetime(&self) -> String {
@@ -203,9 +226,9 @@ impl Ground {
         left.map_or_else(String::new, |left| format!(", expires in {}", short_duration(left)))
     }
 
-    /// The Namespace as it was found.
+    /// The Namespace as it was found or made.
     pub(super) fn body(&self) -> Option<Value> {
-        self.live.as_ref().map(|live| live.body.clone())
+        self.body.clone()
     }
 
     /// Refuses a namespace that another branch's deploys went to.

@@ -2,7 +2,7 @@
 
 use super::{Context, application::Application, failure::Failure, record};
 use crate::{
-    cluster::{Cluster, Lease},
+    cluster::{Cluster, Lease, LeaseRequest, SeenLease},
     config::GivingWay,
     model::{Claim, Exit, Head, Problem},
     plan, source,
@@ -13,19 +13,24 @@ pub(super) const CODE: &str = "superseded";
 
 /// Takes the lock for a deploy of the target's commit. Runs that wait for it, and a holder that only watches its rollout,
 /// give way to a newer commit of their branch; so does this one.
-pub(super) async fn take_turn(
+///
+/// Meanwhile `read` reads what stands under it; `seen` is the Lease as it was a moment ago.
+pub(super) async fn take_turn<T>(
     context: &Context,
     application: &Application,
     cluster: &Cluster,
-) -> Result<Lease, Failure> {
-    let Some(head) = head(application) else { return record::take_lease(context, application, cluster).await };
+    seen: SeenLease,
+    read: impl AsyncFn() -> T,
+) -> Result<(Lease, T), Failure> {
+    let head = head(application);
+    let request = LeaseRequest { seen: Some(seen), ..record::lease_request(application, head.clone()) };
+    let Some(head) = head else { return Ok(cluster.take_lease(&request, &|_, _| false, &context.stop, read).await?) };
     let root = &application.checkout.facts.root;
     let is_newer = |other: &Claim, came_before: bool| {
         let theirs = other.head.as_ref().filter(|_| plan::of_one_branch(&head, other));
         theirs.is_some_and(|theirs| plan::is_newer(source::ancestry(root, &theirs.commit, &head.commit), came_before))
     };
-    let request = record::lease_request(application, Some(head.clone()));
-    let taken = cluster.take_lease(&request, &is_newer, &context.stop).await;
+    let taken = cluster.take_lease(&request, &is_newer, &context.stop, read).await;
     ended(application, taken.map_err(Failure::from))
 }
 

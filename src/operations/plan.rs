@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use futures::future::join_all;
+use futures::future::{join_all, join3};
 
 use super::{
     Context,
     application::Application,
     clusters,
     failure::{self, Failure, conclude},
-    namespace, planned, prepare, rights,
+    namespace, planned,
+    prepare::{self, Base},
+    rights,
 };
 use crate::{
     cluster::Cluster,
@@ -64,12 +66,23 @@ async fn ask(
 ) -> Result<Plan, Failure> {
     let registry = application.registry(context);
     let images = application.find_images(&registry).await?;
-    let rendered = || Ok(prepare::release(application, &images, None, None)?.release.objects);
-    let ground = namespace::look(application, cluster, rendered).await?;
-    let cluster = &cluster.having_read(ground.body());
     let target = &application.target;
-    let lock = cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value).await?;
-    let prepared = prepare::prepare(context, application, cluster, images).await?;
+    let mut first = None;
+    let rendered = || {
+        let (release, own) = prepare::first(application, &images)?;
+        first = Some(release);
+        Ok(own)
+    };
+    let (ground, lock, base) = join3(
+        namespace::look(application, cluster, rendered),
+        cluster.lease_holder(&target.namespace.value, &target.app, &target.environment.value),
+        prepare::base(application, cluster),
+    )
+    .await;
+    // what is wrong with the namespace explains the rest
+    let (ground, lock, base) = (ground?, lock?, base?);
+    let cluster = &cluster.having_read(ground.body());
+    let prepared = prepare::prepare(context, application, cluster, images, Base { first, ..base }).await?;
     ground.refuse_others(&prepared.history)?;
     if let Some(file) = out {
         planned::write(context, application, cluster, &prepared, file)?;

@@ -5,13 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use futures::future::try_join;
-
 use super::{
     Context,
     application::Application,
     failure::Failure,
-    prepare::{self, Draft, Prepared},
+    namespace,
+    prepare::{self, Base, Draft, Prepared},
     record,
 };
 use crate::{
@@ -160,8 +159,8 @@ pub(super) async fn images(
 }
 
 /// What the plan makes of the target's namespace, where it is not there.
-pub(super) fn namespace(planned: &Planned) -> Vec<Rendered> {
-    planned.objects.iter().filter(|object| object.id.kind == "Namespace").filter_map(rendered).collect()
+pub(super) fn namespace(planned: &Planned) -> Option<Rendered> {
+    planned.objects.iter().filter(|object| object.id == namespace::id_of(&planned.namespace)).find_map(rendered)
 }
 
 /// Takes the release out of the plan, and surveys it: what is carried out afterwards is what was planned. `made` is the
@@ -174,14 +173,14 @@ pub(super) async fn prepare(
     application: &Application,
     cluster: &Cluster,
     (planned, made): (&Planned, Option<&ObjectId>),
+    base: Base,
 ) -> Result<Prepared, Failure> {
     if cluster.connection().server != planned.server {
         let text = format!("the plan is for {}, and this is {}", planned.server, cluster.connection().server);
         let hint = "choose the cluster by `--context` or `--server`";
         return Err(Problem::new("plan-elsewhere", Exit::Input, text).hint(hint).into());
     }
-    let asked = try_join(prepare::history(application, cluster), application.traffic(cluster));
-    let (history, traffic) = asked.await?;
+    let Base { history, traffic, made: applied, .. } = base;
     // all that follows stands on these
     refuse(planned, plan::moved_on(planned, history.next, history.records.last(), traffic.as_ref()))?;
     let (objects, changed) = objects(application, planned, &history, traffic.as_ref())?;
@@ -193,7 +192,7 @@ pub(super) async fn prepare(
         color: planned.color.clone(),
     };
     let (jobs, skipped, order) = (planned.jobs.clone(), planned.skipped.clone(), planned.order.clone());
-    let draft = Draft { release, jobs, skipped, history, traffic, order, source: None };
+    let draft = Draft { release, jobs, skipped, history, traffic, made: applied, order, source: None };
     let prepared = prepare::survey(context, application, cluster, draft).await?;
     let own = prepared.live.iter().find(|live| made == Some(&live.id));
     let own = own.map(|live| Live { id: live.id.clone(), resource: live.resource.clone(), body: None });

@@ -7,7 +7,7 @@ use super::{
     application::Application,
     apply::Step,
     failure::Failure,
-    ownership, places, prune,
+    namespace, ownership, places, prune,
     rehearsal::{rehearse, release_bodies, trusted},
     replicas, rights,
 };
@@ -101,6 +101,33 @@ pub(super) fn is_judged(id: &ObjectId) -> bool {
     id.kind != "Namespace" && !kinds::is_plain(&id.group, &id.kind)
 }
 
+/// What a release is made upon.
+pub(super) struct Base {
+    pub(super) history: History,
+    pub(super) traffic: Option<Traffic>,
+    /// The Namespace, where this run has just made it.
+    pub(super) made: Option<Applied>,
+    /// The release as for a first deploy, where that was needed to make the Namespace.
+    pub(super) first: Option<render::Prepared>,
+}
+
+/// Reads what earlier deploys recorded, and who serves.
+pub(super) async fn base(application: &Application, cluster: &Cluster) -> Result<Base, Failure> {
+    let (history, traffic) = try_join(history(application, cluster), application.traffic(cluster)).await?;
+    Ok(Base { history, traffic, made: None, first: None })
+}
+
+/// The release as for a first deploy, and the target's own Namespace among it.
+pub(super) fn first(
+    application: &Application,
+    images: &[Image],
+) -> Result<(render::Prepared, Option<Rendered>), Failure> {
+    let first = release(application, images, None, Some(&History::none()))?;
+    let id = namespace::id_of(&application.target.namespace.value);
+    let own = first.release.objects.iter().find(|object| object.id == id).cloned();
+    Ok((first, own))
+}
+
 /// A release before the cluster was asked about its objects: rendered from manifests, or out of a record.
 pub(super) struct Draft {
     pub(super) release: Release,
@@ -109,29 +136,36 @@ pub(super) struct Draft {
     pub(super) skipped: Vec<ObjectChange>,
     pub(super) history: History,
     pub(super) traffic: Option<Traffic>,
+    /// The Namespace, where this run has just made it.
+    pub(super) made: Option<Applied>,
     pub(super) order: Option<String>,
     /// The revision that is gone back to.
     pub(super) source: Option<u64>,
 }
 
-/// Reads what is there, renders the release for it, and rehearses every write at the server.
+/// Renders the release for what is there, and rehearses every write at the server.
 pub(super) async fn prepare(
     context: &Context,
     application: &Application,
     cluster: &Cluster,
     images: Vec<Image>,
+    base: Base,
 ) -> Result<Prepared, Failure> {
-    let (history, traffic) = try_join(history(application, cluster), application.traffic(cluster)).await?;
+    let Base { history, traffic, made, first } = base;
     let (order, notes) = admit(application, history.last_succeeded())?;
     for note in notes {
         context.tell(note);
     }
-    let render::Prepared { release, skipped, notes, jobs } =
-        release(application, &images, traffic.as_ref(), Some(&history))?;
+    let rendered = match first.filter(|_| history.is_none() && traffic.is_none()) {
+        Some(first) => first,
+        None => release(application, &images, traffic.as_ref(), Some(&history))?,
+    };
+    let render::Prepared { release, skipped, notes, jobs } = rendered;
     for note in notes {
         context.tell(note);
     }
-    survey(context, application, cluster, Draft { release, jobs, skipped, history, traffic, order, source: None }).await
+    let draft = Draft { release, jobs, skipped, history, traffic, made, order, source: None };
+    survey(context, application, cluster, draft).await
 }
 
 /// Asks what the cluster has of a release, and rehearses what of it would be written. Every release passes here.
@@ -141,8 +175,9 @@ pub(super) async fn survey(
     cluster: &Cluster,
     draft: Draft,
 ) -> Result<Prepared, Failure> {
-    let Draft { release, jobs, skipped, history, traffic, order, source } = draft;
-    let known = trusted(&history);
+    let Draft { release, jobs, skipped, history, traffic, made, order, source } = draft;
+    let mut known = trusted(&history);
+    known.extend(made.iter().map(|made| (&made.id, made)));
     let mut surveyed = cluster.survey(Survey { objects: &release.objects, known: &known, reads: is_judged }).await?;
     ownership::check(context, application, &release.objects, &surveyed.live)?;
     let (rehearsals, replicas) = rehearse(context, application, cluster, (&release.objects, &surveyed)).await?;

@@ -1,10 +1,11 @@
 //! The lock and the record around a deploy.
 
+use futures::future::join;
 use tokio::time::Duration;
 
-use super::{Context, application::Application, failure::Failure, prepare::Prepared};
+use super::{Context, application::Application, delivery::Delivery, failure::Failure, prepare::Prepared};
 use crate::{
-    cluster::{Cluster, ClusterError, Lease, LeaseRequest, Packed},
+    cluster::{Cluster, ClusterError, Lease, LeaseRequest, Packed, SeenLease},
     model::{Exit, Head, Note, Problem, Record, RecordState, Target},
     plan,
     rollout::Conclusion,
@@ -18,7 +19,15 @@ pub(super) async fn take_lease(
     application: &Application,
     cluster: &Cluster,
 ) -> Result<Lease, Failure> {
-    Ok(cluster.take_lease(&lease_request(application, None), &|_, _| false, &context.stop).await?)
+    let nothing = async || ();
+    let taken = cluster.take_lease(&lease_request(application, None), &|_, _| false, &context.stop, nothing).await;
+    Ok(taken?.0)
+}
+
+/// The Lease as it is before it is asked for.
+pub(super) async fn see_lease(application: &Application, cluster: &Cluster) -> Result<SeenLease, Failure> {
+    let target = &application.target;
+    Ok(cluster.see_lease(&target.namespace.value, &target.app, &target.environment.value).await?)
 }
 
 pub(super) fn lease_request(application: &Application, head: Option<Head>) -> LeaseRequest {
@@ -31,6 +40,7 @@ pub(super) fn lease_request(application: &Application, head: Option<Head>) -> Le
         head,
         wait: Duration::from_secs_f64(settings.timeout.value),
         expiry: Duration::from_secs_f64(settings.lock_expiry.value),
+        seen: None,
     }
 }
 
@@ -123,16 +133,32 @@ fn ancestors(application: &Application, prepared: &Prepared) -> Vec<String> {
     recorded.chain([&found]).max_by_key(|ancestors| ancestors.len()).cloned().unwrap_or_default()
 }
 
-/// Deletes the records that are too many; what is only kept too long does not fail a deploy that is done.
-pub(super) async fn trim(context: &Context, cluster: &Cluster, prepared: &Prepared, newest: &Record, kept: usize) {
+/// Writes the record of a deploy that succeeded, and deletes those that are too many. Both at once, unless the last proof
+/// goes: that waits until the new one is written. What is only kept too long does not fail a deploy that is done.
+pub(super) async fn complete(
+    delivery: &Delivery<'_>,
+    prepared: &Prepared,
+    (newest, objects): (&Record, &Packed),
+) -> Result<(), ClusterError> {
+    let Delivery { context, application, cluster, .. } = delivery;
     let all: Vec<&Record> = prepared.history.records.iter().chain([newest]).collect();
-    let gone = plan::surplus(&all, kept);
+    let gone = plan::surplus(&all, application.checkout.settings.deploy.history.value);
     let stay: Vec<&Record> =
         { all.iter() }.filter(|record| gone.iter().all(|gone| gone.revision != record.revision)).copied().collect();
     let namespace = &prepared.release.target.namespace.value;
-    if let Err(error) = cluster.delete_records(namespace, &gone, &stay).await {
-        context.tell(Note::attention("record", format!("old records stay: {error}")));
+    let save = cluster.save_record(namespace, newest, objects);
+    let trim = async {
+        if let Err(error) = cluster.delete_records(namespace, &gone, &stay).await {
+            context.tell(Note::attention("record", format!("old records stay: {error}")));
+        }
+    };
+    let last_proof = prepared.history.last_succeeded().map(|record| record.revision);
+    if gone.iter().any(|record| Some(record.revision) == last_proof) {
+        save.await?;
+        trim.await;
+        return Ok(());
     }
+    join(save, trim).await.0
 }
 
 /// The uid of the namespace where shipway made it: asked at the first deploy into it, and handed on from record to record,
@@ -142,7 +168,10 @@ async fn made_namespace(cluster: &Cluster, prepared: &Prepared) -> Result<Option
     match prepared.history.records.last() {
         Some(record) => Ok(record.made_namespace.clone()),
         None => {
-            let live = cluster.namespace(&target.namespace.value).await?;
+            let live = match cluster.namespace_as_read() {
+                Some(live) => Some(live),
+                None => cluster.namespace(&target.namespace.value).await?,
+            };
             Ok(live.filter(|live| live.marks.created).map(|live| live.uid))
         }
     }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use futures::future::{try_join, try_join_all};
+use futures::future::try_join_all;
 
 use super::{
     Context,
     application::Application,
     failure::Failure,
-    prepare::{self, Draft, Prepared},
+    prepare::{self, Base, Draft, Prepared},
     secret,
 };
 use crate::{
@@ -68,8 +68,7 @@ pub(super) async fn prepare(
     source: &Record,
     hooks: bool,
 ) -> Result<Prepared, Failure> {
-    let ground = try_join(prepare::history(application, cluster), application.traffic(cluster));
-    let (history, traffic) = ground.await?;
+    let Base { history, traffic, .. } = prepare::base(application, cluster).await?;
     let live = traffic.as_ref().and_then(|traffic| traffic.color.as_deref());
     let blue_green = application.checkout.settings.blue_green.as_ref();
     plan::may_go_back(source, &history.records, blue_green, live)?;
@@ -86,8 +85,16 @@ pub(super) async fn prepare(
         objects,
         color: source.color.clone(),
     };
-    let draft =
-        Draft { release, jobs: recorded.jobs, skipped, history, traffic, order: None, source: Some(source.revision) };
+    let draft = Draft {
+        release,
+        jobs: recorded.jobs,
+        skipped,
+        history,
+        traffic,
+        made: None,
+        order: None,
+        source: Some(source.revision),
+    };
     prepare::survey(context, application, cluster, draft).await
 }
 
