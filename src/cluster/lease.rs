@@ -431,6 +431,50 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn what_is_read_beside_a_claim_counts_only_with_it() {
+        use std::sync::{Arc, Mutex};
+
+        use crate::cluster::wire;
+
+        let said: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (heard, free) = (Arc::clone(&said), json!({"metadata": {"resourceVersion": "7"}, "spec": {}}).to_string());
+        let script: wire::Script = Arc::new(move |line: &str| {
+            let verb = line.split(' ').next().unwrap_or_default().to_owned();
+            let mut heard = heard.lock().unwrap();
+            let before = heard.iter().filter(|said| **said == verb).count();
+            heard.push(verb.clone());
+            match (verb.as_str(), before) {
+                ("PUT", 0) => {
+                    let status = json!({"kind": "Status", "code": 409, "reason": "Conflict", "message": "changed"});
+                    Some(wire::ok(&status.to_string()).replacen("200 OK", "409 Conflict", 1))
+                }
+                _ => Some(wire::ok(&free)),
+            }
+        });
+        let (cluster, _) = wire::cluster(script).await;
+        let seen =
+            SeenLease(Some(serde_json::from_str(r#"{"metadata": {"resourceVersion": "6"}, "spec": {}}"#).unwrap()));
+        // who takes no part in the order of commits asks for nothing else meanwhile
+        let request = LeaseRequest {
+            head: None,
+            seen: Some(seen),
+            wait: Duration::from_secs(20),
+            expiry: Duration::from_secs(1),
+            ..request()
+        };
+        let reads = std::cell::Cell::new(0);
+        let read = async || {
+            reads.set(reads.get() + 1);
+            reads.get()
+        };
+        let (lease, read) = cluster.take_lease(&request, &|_, _| false, &Stop::default(), read).await.unwrap();
+        // the Lease was seen before, so the first request is the claim that fails
+        assert_eq!(said.lock().unwrap()[..3], ["PUT", "GET", "PUT"]);
+        assert_eq!(read, 2, "what was read beside the claim that failed does not count");
+        lease.release().await;
+    }
+
     #[test]
     fn a_lease_is_free_when_nobody_holds_or_renews_it() {
         let lease = |holder: &str| json!({"spec": {"holderIdentity": holder, "leaseDurationSeconds": 30}});

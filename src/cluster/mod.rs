@@ -50,5 +50,6 @@ pub(crate) use objects::Packed;
 pub(crate) use proof::{applied, owns_all};
 pub(crate) use record::{History, without_records};
 pub(crate) use renewal::Lease;
+pub(crate) use rights::Rules;
 pub(crate) use survey::{Survey, Surveyed};
 pub(crate) use unlock::Holder;

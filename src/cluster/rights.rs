@@ -38,16 +38,15 @@ impl Cluster {
         Ok(answers.into_iter().filter(|(_, allowed)| !allowed).map(|(right, _)| right).collect())
     }
 
-    /// The same for rights in one namespace, by one request: what no rule gives. None where an authorizer does not tell
-    /// all its rules. A rule for objects by name counts as the whole.
-    pub(crate) async fn lacks_rule(&self, namespace: &str, wanted: &[Right]) -> Result<Vec<Right>, ClusterError> {
+    /// What the login may do in one namespace (one SelfSubjectRulesReview).
+    pub(crate) async fn rules(&self, namespace: &str) -> Result<Rules, ClusterError> {
         let review = json!({
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectRulesReview",
             "spec": {"namespace": namespace},
         });
-        let answer = self.review("selfsubjectrulesreviews", &review).await?;
-        Ok(not_given(&answer["status"], namespace, wanted))
+        let mut answer = self.review("selfsubjectrulesreviews", &review).await?;
+        Ok(Rules { namespace: namespace.to_owned(), status: answer["status"].take() })
     }
 
     /// The name that the server knows the login by; none where it does not say.
@@ -60,6 +59,21 @@ impl Cluster {
 
     async fn review(&self, what: &str, review: &Value) -> Result<Value, ClusterError> {
         self.ask(&asking(format!("{AUTHORIZATION}/{what}"), review)).await
+    }
+}
+
+/// What a login may do in a namespace.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    namespace: String,
+    status: Value,
+}
+
+impl Rules {
+    /// Those of the rights that no rule gives. None where an authorizer does not tell all its rules. A rule for objects by
+    /// name counts as the whole.
+    pub(crate) fn lack(&self, wanted: &[Right]) -> Vec<Right> {
+        not_given(&self.status, &self.namespace, wanted)
     }
 }
 

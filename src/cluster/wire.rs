@@ -86,7 +86,11 @@ async fn answer(mut stream: TcpStream, script: Script) {
             return;
         }
         text.push_str(&String::from_utf8_lossy(&bytes[..read]));
-        if text.ends_with("\r\n\r\n") {
+        let length = |head: &str| {
+            let lengths = head.lines().filter_map(|line| line.strip_prefix("content-length: "));
+            lengths.filter_map(|length| length.parse::<usize>().ok()).next().unwrap_or(0)
+        };
+        if text.split_once("\r\n\r\n").is_some_and(|(head, body)| body.len() >= length(head)) {
             let line = text.lines().next().unwrap_or_default().to_owned();
             text.clear();
             match script(&line) {

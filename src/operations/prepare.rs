@@ -1,6 +1,6 @@
 //! From objects and images to a plan: everything is asked, checked and rehearsed before the first write.
 
-use futures::future::try_join;
+use futures::future::{join, try_join};
 
 use super::{
     Context,
@@ -178,9 +178,21 @@ pub(super) async fn survey(
     let Draft { release, jobs, skipped, history, traffic, made, order, source } = draft;
     let mut known = trusted(&history);
     known.extend(made.iter().map(|made| (&made.id, made)));
-    let mut surveyed = cluster.survey(Survey { objects: &release.objects, known: &known, reads: is_judged }).await?;
+    let (surveyed, autoscalers) = join(
+        cluster.survey(Survey { objects: &release.objects, known: &known, reads: is_judged }),
+        replicas::autoscalers(cluster, &release.objects, &known),
+    )
+    .await;
+    let mut surveyed = surveyed?;
     ownership::check(context, application, &release.objects, &surveyed.live)?;
-    let (rehearsals, replicas) = rehearse(context, application, cluster, (&release.objects, &surveyed)).await?;
+    let rules = async {
+        let writes = surveyed.live.iter().any(|live| live.body.is_none());
+        let namespace = &application.target.namespace.value;
+        if writes { Some(cluster.rules(namespace).await) } else { None }
+    };
+    let (rehearsed, rules) =
+        join(rehearse(context, application, cluster, (&release.objects, &surveyed, autoscalers?)), rules).await;
+    let (rehearsals, replicas) = rehearsed?;
     release_bodies(&mut surveyed.live, &rehearsals);
     let live = surveyed.live;
     let (mut changes, equal): (Vec<_>, Vec<_>) = rehearsals.into_iter().map(|of| (of.change, of.equal)).unzip();
@@ -188,7 +200,7 @@ pub(super) async fn survey(
     let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
     let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
     changes.extend(gone.iter().map(prune::change));
-    rights::foresee(context, cluster, &release, (&changes, &gone)).await?;
+    rights::foresee(context, cluster, &release, rules, (&changes, &gone)).await?;
     let (given, live_color) = (application.given, traffic.and_then(|traffic| traffic.color));
     Ok(Prepared { release, live, changes, equal, replicas, history, jobs, order, gone, given, source, live_color })
 }

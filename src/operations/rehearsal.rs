@@ -12,7 +12,7 @@ use super::{
     failure::Failure,
     places,
     prepare::is_judged,
-    replicas::{self, Decided},
+    replicas::{self, Autoscalers, Decided},
 };
 use crate::{
     cluster::{Cluster, ClusterError, History, Rehearsed, Surveyed, applied, owns_all},
@@ -51,14 +51,14 @@ pub(super) async fn rehearse(
     context: &Context,
     application: &Application,
     cluster: &Cluster,
-    (objects, surveyed): (&[Rendered], &Surveyed),
+    (objects, surveyed, autoscalers): (&[Rendered], &Surveyed, Autoscalers),
 ) -> Result<(Vec<Rehearsal>, Decided), Failure> {
     let found = || objects.iter().zip(&surveyed.live).zip(&surveyed.proven);
     let untouched = found().filter(|(_, proven)| proven.is_some());
     let untouched = untouched.filter_map(|((object, live), _)| Some((object, live.body.as_ref()?)));
     replicas::tell_kept(context, objects, untouched);
     let touched: Vec<_> = found().filter(|(_, proven)| proven.is_none()).map(|(pair, _)| pair).collect();
-    let decided = replicas::decide(context, cluster, &touched, objects).await?;
+    let decided = replicas::decide(context, cluster, &touched, objects, autoscalers).await?;
     let mut answers: Vec<_> = stream::iter(objects.iter().enumerate())
         .map(|(position, object)| {
             let replicas = decided.get(&object.id);

@@ -2,7 +2,7 @@
 
 use super::{Context, application::Application, failure::Failure};
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, ClusterError, Rules},
     model::{
         Change, Evidence, Exit, Live, Note, ObjectChange, ObjectId, Problem, Release, Resource, Right, in_short, roles,
     },
@@ -11,11 +11,13 @@ use crate::{
 
 const DENIED: &str = "cluster-denied";
 
-/// Asks once what the login may do, where something is to be written: a rollout that cannot be followed is not begun.
+/// What the login may do, where something is to be written: a rollout that cannot be followed is not begun. It is asked
+/// once, unless the answer is there already.
 pub(super) async fn foresee(
     context: &Context,
     cluster: &Cluster,
     release: &Release,
+    rules: Option<Result<Rules, ClusterError>>,
     (changes, gone): (&[ObjectChange], &[Live]),
 ) -> Result<(), Failure> {
     if changes.iter().all(|change| matches!(change.change, Change::Unchanged | Change::Skipped)) {
@@ -26,9 +28,14 @@ pub(super) async fn foresee(
     let needed = plan::rights(namespace, release.objects.iter().map(|object| (&object.id, &object.resource)));
     let to_delete = plan::rights_to_delete(gone.iter().map(|live| (&live.id, &live.resource)));
     let wanted = [needed.as_slice(), &to_delete].concat();
+    let rules = match rules {
+        Some(rules) => rules,
+        None => cluster.rules(namespace).await,
+    };
     // a server that does not say is asked by doing
-    let Ok(missing) = cluster.lacks_rule(namespace, &wanted).await else { return Ok(()) };
-    let (kept, missing): (Vec<Right>, Vec<Right>) = missing.into_iter().partition(|right| right.verb == "delete");
+    let Ok(rules) = rules else { return Ok(()) };
+    let (kept, missing): (Vec<Right>, Vec<Right>) =
+        rules.lack(&wanted).into_iter().partition(|right| right.verb == "delete");
     if !missing.is_empty() {
         return Err(told(cluster, &target.app, &missing).await.into());
     }
