@@ -58,7 +58,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonpath_rust", &["model"]),
     ("anstream", &["report"]),
     ("anstyle", &["report"]),
-    ("indicatif", &["report"]),
     ("terminal_size", &["report"]),
     ("unicode_width", &["report"]),
     ("clap", &["cli"]),

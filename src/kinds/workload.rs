@@ -10,7 +10,7 @@ use super::{
     finding::{Finding, Weight},
     pod, read,
 };
-use crate::model::{Evidence, Exit, Problem, Progress, Question, Reply, Verdict};
+use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Question, Reply, Verdict};
 
 /// Lines of a container's log that stand as evidence.
 const LOG_LINES: usize = 25;
@@ -136,9 +136,8 @@ impl<'o, 's> Workload<'o, 's> {
         let finding = &alike.finding;
         let mut problem = finding.problem(&self.o.applied.id, lead(finding));
         problem.count = alike.count;
-        let more = if alike.count > 1 { format!(" (and {} more alike)", alike.count - 1) } else { String::new() };
         let remark = finding.remark.as_ref().map(|remark| format!(", {remark}")).unwrap_or_default();
-        problem.evidence.insert(0, Evidence::new("pod", [format!("{}{more}{remark}", read::name(alike.first))]));
+        problem.evidence.insert(0, Evidence::new("pod", [format!("{}{remark}", read::name(alike.first))]));
         let mut questions: Vec<Question> = finding.question.iter().cloned().collect();
         if finding.weight != Weight::Wait || self.o.closing {
             if let Some((container, previous)) = &finding.log {
@@ -166,7 +165,7 @@ impl<'o, 's> Workload<'o, 's> {
         questions: &mut Vec<Question>,
     ) -> Problem {
         for previous in [previous, !previous] {
-            let question = pod::last_log(pod, container, previous);
+            let question = Question::LastLog { pod: pod_id(pod), container: container.to_owned(), previous };
             match self.o.replies.get(&question) {
                 None => {
                     questions.push(question);
@@ -226,6 +225,10 @@ fn lead(finding: &Finding) -> &'static str {
         "liveness-killing" | "oom-killed" => "does not stay up",
         _ => "does not start",
     }
+}
+
+pub(super) fn pod_id(pod: &Value) -> ObjectId {
+    ObjectId { kind: "Pod".to_owned(), group: String::new(), ..read::id(pod) }
 }
 
 /// The pods among the children that this owner controls.

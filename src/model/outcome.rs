@@ -106,6 +106,4 @@ pub enum Answer {
     Status(Box<Status>),
     Environments(Box<Environments>),
     History(Box<DeployHistory>),
-    /// One for each cluster of an environment that gave it.
-    Histories(Vec<DeployHistory>),
 }

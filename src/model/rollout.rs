@@ -182,16 +182,13 @@ pub struct LogSource {
 pub enum Question {
     /// Is this image at the registry?
     ImageExists(Reference),
-    /// What stands in this image?
-    ImageContent(Reference),
-    /// The last lines of a container's `run` (how often it was restarted), or of the instance before that one.
-    LastLog { pod: ObjectId, container: String, run: i64, previous: bool },
+    /// The last lines of a container; `previous` for the instance before the running one.
+    LastLog { pod: ObjectId, container: String, previous: bool },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     ImageFound,
-    Image(Box<Image>),
     ImageMissing,
     /// The registry refuses us: nothing follows for the node.
     ImageDenied,

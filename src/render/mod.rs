@@ -14,7 +14,6 @@ mod random;
 mod read;
 mod recorded;
 mod release;
-mod repeated;
 mod scope;
 mod substitute;
 mod template;

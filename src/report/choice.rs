@@ -31,6 +31,12 @@ fn is_dumb(variables: &Variables) -> bool {
     variables.get("TERM").is_none_or(|term| term == "dumb")
 }
 
+/// True where lines that become too long for a terminal are broken; xterm, GNU screen and the console of Linux cut them.
+pub(super) fn breaks_lines(variables: &Variables) -> bool {
+    let cuts = ["XTERM_VERSION", "STY"].iter().any(|name| variables.get(name).is_some());
+    !cuts && variables.get("TERM") != Some("linux")
+}
+
 /// Variables by which CI systems are known; most set `CI` too.
 const CI: [&str; 7] =
     ["CI", "GITHUB_ACTIONS", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD", "CODEBUILD_BUILD_ID", "bamboo_buildKey"];
@@ -92,6 +98,19 @@ mod tests {
             (Output::Json, &[("TERM", "xterm")], TERMINAL, Output::Json),
         ] {
             assert_eq!(asked.settle(&variables(pairs), terminals), expected, "{asked:?} {pairs:?} {terminals:?}");
+        }
+    }
+
+    #[test]
+    fn most_terminals_break_lines() {
+        for (pairs, expected) in [
+            (&[("TERM", "xterm-256color")][..], true),
+            (&[("TERM", "xterm-256color"), ("XTERM_VERSION", "XTerm(390)")], false),
+            (&[("TERM", "screen"), ("STY", "1234.pts-0")], false),
+            (&[("TERM", "tmux-256color"), ("TMUX", "/tmp/tmux-0/default,1,0")], true),
+            (&[("TERM", "linux")], false),
+        ] {
+            assert_eq!(breaks_lines(&variables(pairs)), expected, "{pairs:?}");
         }
     }
 

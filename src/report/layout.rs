@@ -43,11 +43,13 @@ pub(crate) struct Cell {
     least: usize,
     /// Columns to the next cell.
     gap: usize,
+    /// Of what is optional, what stands where there is no room for all of it.
+    short: Line,
 }
 
 impl Cell {
     pub(crate) fn keep(line: impl Into<Line>) -> Self {
-        Self { line: line.into(), fit: Fit::Keep, least: 0, gap: 2 }
+        Self { line: line.into(), fit: Fit::Keep, least: 0, gap: 2, short: Line::new() }
     }
 
     pub(crate) fn cut(line: impl Into<Line>) -> Self {
@@ -64,6 +66,12 @@ impl Cell {
 
     pub(crate) fn optional(line: impl Into<Line>) -> Self {
         Self { fit: Fit::Optional, ..Self::keep(line) }
+    }
+
+    /// Optional, with what stands in its place where there is room for that alone.
+    #[must_use]
+    pub(crate) fn or(self, short: Line) -> Self {
+        Self { short, ..self }
     }
 
     #[must_use]
@@ -154,6 +162,7 @@ pub(crate) fn typeset(rows: &[Row], paper: &Paper) -> Vec<Line> {
 
 struct CleanCell {
     glyphs: Vec<Glyph>,
+    short: Vec<Glyph>,
     fit: Fit,
     least: usize,
     gap: usize,
@@ -171,6 +180,7 @@ impl CleanRow {
     fn new(row: &Row, paper: &Paper) -> Self {
         let cells = row.cells.iter().map(|cell| CleanCell {
             glyphs: clean(&cell.line, cell.fit == Fit::Wrap, paper),
+            short: clean(&cell.short, false, paper),
             fit: cell.fit,
             least: cell.least,
             gap: cell.gap,
@@ -185,8 +195,8 @@ impl CleanRow {
         self.indent + (0..before).map(|column| widths[column] + self.cells[column].gap).sum::<usize>()
     }
 
-    /// The columns it needs with names in full.
-    fn least_width(&self, widths: &[usize]) -> usize {
+    /// The columns it needs with columns that are so wide, and what is optional in its short form or not at all.
+    fn least_width(&self, widths: &[usize], shortened: bool) -> usize {
         let Some((last, before)) = self.cells.split_last() else { return 0 };
         let offset = self.offset(widths);
         let natural = widest_paragraph(&last.glyphs);
@@ -194,6 +204,7 @@ impl CleanRow {
             Fit::Keep => offset + natural,
             Fit::Cut => offset + natural.min(SHORTEST_CUT),
             Fit::Wrap => offset + natural.min(NARROWEST_WRAP),
+            Fit::Optional if shortened && !last.short.is_empty() => offset + measure(&last.short),
             Fit::Below | Fit::Optional => offset - before.last().map_or(0, |cell| cell.gap),
         }
     }
@@ -215,7 +226,8 @@ impl CleanRow {
         let fits = widest_paragraph(&last.glyphs) <= remaining;
         match last.fit {
             Fit::Cut if remaining >= 3 => start.extend(cut(&last.glyphs, remaining, self.mark)),
-            Fit::Optional if !fits => {}
+            Fit::Optional if !fits && measure(&last.short) > remaining => {}
+            Fit::Optional if !fits => start.extend(last.short.clone()),
             _ if fits && !last.glyphs.contains(&LINE_END) => start.extend(last.glyphs.clone()),
             _ => return self.wrapped(&start, last, width),
         }
@@ -250,8 +262,15 @@ impl CleanRow {
     }
 }
 
-/// How wide each column is, so that the widest row fits: columns of names give way, the widest first.
+/// How wide each column is, so that the widest row fits: columns of names give way, the widest first, and where that is
+/// not enough, what is optional.
 fn column_widths(rows: &[&CleanRow], width: usize) -> Vec<usize> {
+    let overflows = |widths: &[usize], shortened| rows.iter().any(|row| row.least_width(widths, shortened) > width);
+    let widths = narrowed(rows, |widths| overflows(widths, true));
+    if overflows(&widths, true) { narrowed(rows, |widths| overflows(widths, false)) } else { widths }
+}
+
+fn narrowed(rows: &[&CleanRow], overflows: impl Fn(&[usize]) -> bool) -> Vec<usize> {
     let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
     let mut widths = vec![0; columns];
     let mut cuttable = vec![false; columns];
@@ -262,10 +281,9 @@ fn column_widths(rows: &[&CleanRow], width: usize) -> Vec<usize> {
         }
     }
     loop {
-        let overflows = rows.iter().any(|row| row.least_width(&widths) > width);
         let widest = (0..columns).filter(|c| cuttable[*c] && widths[*c] > SHORTEST_CUT).max_by_key(|c| widths[*c]);
         match widest {
-            Some(column) if overflows => widths[column] -= 1,
+            Some(column) if overflows(&widths) => widths[column] -= 1,
             _ => return widths,
         }
     }
@@ -304,6 +322,11 @@ fn stand_in(c: char) -> char {
         '░' => '.',
         _ => c,
     }
+}
+
+/// The columns that a line takes.
+pub(crate) fn columns(line: &Line) -> usize {
+    line.0.iter().flat_map(|span| span.text.chars()).map(|c| c.width().unwrap_or(0)).sum()
 }
 
 fn measure(glyphs: &[Glyph]) -> usize {
@@ -458,6 +481,11 @@ mod tests {
         let rows = [Row::new([Cell::cut("deployment/worker"), Cell::optional("12 s")])];
         assert_eq!(laid(&rows, 20), ["deployment/worker"]);
         assert_eq!(laid(&rows, 30), ["deployment/worker  12 s"]);
+        let rows = [Row::new([Cell::cut("deployment/worker"), Cell::optional("12 s  pulling").or("12 s".into())])];
+        assert_eq!(laid(&rows, 17), ["deployment/worker"]);
+        assert_eq!(laid(&rows, 20), ["deploym…worker  12 s"]);
+        assert_eq!(laid(&rows, 30), ["deployment/worker  12 s"]);
+        assert_eq!(laid(&rows, 40), ["deployment/worker  12 s  pulling"]);
     }
 
     #[test]

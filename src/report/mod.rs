@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! events -> thread -> Reporter    plain: words -> layout -> sink
-//!                                 live:  board (parts, words) -> layout -> indicatif
+//!                                 live:  board (parts, words) -> layout -> screen -> sink
 //!                                 json:  serde -> sink
 //! ```
 //!
@@ -18,6 +18,7 @@ mod layout;
 mod live;
 mod page;
 mod plain;
+mod screen;
 mod sink;
 mod style;
 mod thread;
@@ -83,17 +84,19 @@ pub(crate) fn reporter(wanted: &Wanted<'_>) -> std::io::Result<Box<dyn Reporter>
 }
 
 fn inner(wanted: &Wanted<'_>) -> Box<dyn Reporter> {
-    let streams = streams(wanted);
+    let output = wanted.output.settle(wanted.variables, wanted.terminals);
+    let streams = streams(wanted, output);
     let least = match wanted.verbosity {
         Verbosity::Quiet => Weight::Attention,
         Verbosity::Normal => Weight::Normal,
         Verbosity::Verbose => Weight::Detail,
     };
     let now = Timestamp::now();
-    match wanted.output.settle(wanted.variables, wanted.terminals) {
+    match output {
         Output::Json => Box::new(json::Json { streams, now }),
         Output::Live if wanted.verbosity != Verbosity::Quiet => {
-            Box::new(live::Live::new(streams, board::Board::new(least), now))
+            let breaks_lines = choice::breaks_lines(wanted.variables);
+            Box::new(live::Live::new(streams, board::Board::new(least), now, breaks_lines))
         }
         Output::Auto | Output::Live | Output::Plain if choice::is_github(wanted.variables) => {
             let path = wanted.variables.get("GITHUB_STEP_SUMMARY");
@@ -106,11 +109,14 @@ fn inner(wanted: &Wanted<'_>) -> Box<dyn Reporter> {
     }
 }
 
-fn streams(wanted: &Wanted<'_>) -> Streams {
+fn streams(wanted: &Wanted<'_>, output: Output) -> Streams {
     let sink = |stream, terminal| {
         let columns = Columns::of(stream, terminal, wanted.variables.get("COLUMNS"));
         let colour = choice::has_colour(wanted.variables, terminal);
         let mut sink = Sink::standard(stream, columns, colour, wanted.redactor.clone());
+        if output == Output::Live && stream == Stream::Error {
+            sink = Sink::drawn(columns, colour, wanted.redactor.clone());
+        }
         sink.unicode = choice::has_unicode(wanted.variables);
         sink
     };
@@ -122,7 +128,7 @@ fn streams(wanted: &Wanted<'_>) -> Streams {
 pub(crate) fn emergency(text: &str, redactor: &Redactor) {
     use std::io::Write as _;
 
-    let lead = if live::drawn() { "\n" } else { "" };
+    let lead = live::take_back();
     // when stderr is gone there is nobody to tell
     let _ = writeln!(std::io::stderr(), "{lead}{}", last_text(text, redactor));
 }

@@ -79,6 +79,11 @@ impl Sink {
         Self { colour, ..Self::new(writer, columns, redactor) }
     }
 
+    /// Standard error as a terminal that is drawn on: without colours too, the cursor is moved.
+    pub(crate) fn drawn(columns: Columns, colour: bool, redactor: Redactor) -> Self {
+        Self { colour, ..Self::new(Box::new(std::io::stderr()), columns, redactor) }
+    }
+
     /// A file that is written on at its end; none where it cannot be opened.
     #[expect(clippy::disallowed_types, reason = "the runner says which file is its step's summary")]
     pub(crate) fn appending(path: &std::path::Path, redactor: Redactor) -> Option<Self> {

@@ -1,21 +1,21 @@
 //! Whole runs of the real binary against real components (`script/cluster up`).
 
 mod adoption;
-mod again;
 mod blue_green;
 mod build;
 mod clusters;
 mod configuration;
 mod connection;
+mod delays;
 mod deploy;
 mod environments;
 mod failures;
 mod faults;
 mod history;
 mod hooks;
-mod images;
 mod interrupted;
 mod kills;
+mod live;
 mod load;
 mod lock;
 mod many;
@@ -29,6 +29,7 @@ mod registry;
 mod release;
 mod replicas;
 mod requests;
+mod scale;
 mod secrets;
 mod status;
 mod status_rules;

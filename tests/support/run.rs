@@ -22,6 +22,10 @@ pub struct Run {
     pub seconds: f64,
     /// The most memory it held, in kB (`VmHWM`); what it took in its last 5 ms is not seen.
     pub peak: u64,
+    /// Seconds of a processor's time, but for its last 5 ms.
+    pub work: f64,
+    /// How much of stdout there was at each moment.
+    arrivals: Vec<(usize, Instant)>,
 }
 
 impl Run {
@@ -57,12 +61,6 @@ impl Run {
         self
     }
 
-    /// It took at least and less than so many seconds.
-    pub fn took(&self, from: f64, to: f64) -> &Self {
-        assert!((from..to).contains(&self.seconds), "not within {from} and {to} s\n{}", self.transcript());
-        self
-    }
-
     pub fn never_says(&self, text: &str) -> &Self {
         assert!(!self.stderr.contains(text) && !self.stdout.contains(text), "says {text:?}\n{}", self.transcript());
         self
@@ -76,6 +74,16 @@ impl Run {
         self.stdout.lines().map(parse).collect()
     }
 
+    /// The same, each with the moment at which its line was there to be read.
+    pub fn arrivals(&self) -> Vec<(Instant, serde_json::Value)> {
+        let mut read = 0;
+        let ends = self.stdout.split_inclusive('\n').map(|line| {
+            read += line.len();
+            self.arrivals.iter().find(|(until, _)| *until >= read).expect("what was read has come").1
+        });
+        ends.collect::<Vec<_>>().into_iter().zip(self.events()).collect()
+    }
+
     /// The last event: the outcome.
     pub fn outcome(&self) -> serde_json::Value {
         let last = self.events().pop().unwrap_or_else(|| panic!("no event\n{}", self.transcript()));
@@ -84,13 +92,20 @@ impl Run {
     }
 }
 
+/// What a stream brought, and when.
+struct Heard {
+    text: String,
+    arrivals: Vec<(usize, Instant)>,
+    ended: Instant,
+}
+
 /// A run that has been started.
 pub struct Running {
     child: Child,
     arguments: String,
     started: Instant,
-    stdout: JoinHandle<(String, Instant)>,
-    stderr: JoinHandle<(String, Instant)>,
+    stdout: JoinHandle<Heard>,
+    stderr: JoinHandle<Heard>,
     story: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -120,9 +135,10 @@ impl Running {
 
     /// Waits for the end; kills and panics after [`LONGEST`].
     pub fn wait(mut self) -> Run {
-        let mut peak = 0;
+        let (mut peak, mut work) = (0, 0.0_f64);
         let status = loop {
             peak = peak.max(memory(self.child.id()));
+            work = work.max(processor_time(self.child.id()));
             if let Some(status) = self.child.try_wait().expect("a child to wait for") {
                 break status;
             }
@@ -131,11 +147,19 @@ impl Running {
             }
             std::thread::sleep(Duration::from_millis(5));
         };
-        let (stdout, _) = self.stdout.join().expect("a reader that ends");
+        let stdout = self.stdout.join().expect("a reader that ends");
         // it may have ended long before anybody waited for it
-        let (stderr, ended) = self.stderr.join().expect("a reader that ends");
-        let seconds = ended.duration_since(self.started).as_secs_f64();
-        Run { arguments: self.arguments, code: status.code().unwrap_or(-1), stdout, stderr, seconds, peak }
+        let stderr = self.stderr.join().expect("a reader that ends");
+        Run {
+            arguments: self.arguments,
+            code: status.code().unwrap_or(-1),
+            stdout: stdout.text,
+            stderr: stderr.text,
+            seconds: stderr.ended.duration_since(self.started).as_secs_f64(),
+            peak,
+            work,
+            arrivals: stdout.arrivals,
+        }
     }
 }
 
@@ -146,23 +170,41 @@ fn memory(process: u32) -> u64 {
     line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse().ok()).unwrap_or(0)
 }
 
-/// Reads to the end, and answers when that was; what was read is in `kept` at each moment.
-fn reader(mut from: impl Read + Send + 'static, kept: Arc<Mutex<Vec<u8>>>) -> JoinHandle<(String, Instant)> {
+/// The processor's time that a process has taken so far, in seconds; 0 where it has ended. A tick of the clock that
+/// Linux counts in is a hundredth of a second.
+fn processor_time(process: u32) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
+/// Reads to the end; what was read is in `kept` at each moment.
+fn reader(mut from: impl Read + Send + 'static, kept: Arc<Mutex<Vec<u8>>>) -> JoinHandle<Heard> {
     std::thread::spawn(move || {
         let mut piece = [0; 4096];
+        let mut arrivals = Vec::new();
         // a killed child ends the stream: what was read until then is what there is
         while let Ok(read @ 1..) = from.read(&mut piece) {
-            kept.lock().expect("nobody panics with it").extend_from_slice(&piece[..read]);
+            let mut kept = kept.lock().expect("nobody panics with it");
+            kept.extend_from_slice(&piece[..read]);
+            arrivals.push((kept.len(), Instant::now()));
         }
-        (String::from_utf8_lossy(&kept.lock().expect("nobody panics with it")).into_owned(), Instant::now())
+        let text = String::from_utf8_lossy(&kept.lock().expect("nobody panics with it")).into_owned();
+        Heard { text, arrivals, ended: Instant::now() }
     })
 }
 
-/// Starts shipway in a folder with these variables and no others. Nothing can be started by it: `PATH` is empty.
-pub fn start(folder: &Path, variables: &[(String, String)], arguments: &[&str], input: &str) -> Running {
+/// shipway in a folder with these variables and no others. Nothing can be started by it: `PATH` is empty.
+pub fn command(folder: &Path, variables: &[(String, String)], arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_shipway"));
     command.args(arguments).current_dir(folder).env_clear().env("PATH", "/nonexistent").env("TZ", "UTC");
     command.envs(variables.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    command
+}
+
+/// Starts it with what it is to read.
+pub fn start(folder: &Path, variables: &[(String, String)], arguments: &[&str], input: &str) -> Running {
+    let mut command = command(folder, variables, arguments);
     command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("shipway starts");
     if let Some(mut stdin) = child.stdin.take() {
@@ -188,13 +230,4 @@ pub fn shipway(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) ->
 /// The same with something on standard input, and no variables.
 pub fn shipway_with_input(folder: &Path, arguments: &[&str], input: &str) -> Run {
     start(folder, &[], arguments, input).wait()
-}
-
-/// Runs stories all at once, which helps where they mostly wait; each that fails tells so itself.
-pub fn at_once(stories: &[fn()]) {
-    std::thread::scope(|scope| {
-        let running: Vec<_> = stories.iter().map(|story| scope.spawn(story)).collect();
-        let failed = running.into_iter().map(std::thread::ScopedJoinHandle::join).filter(Result::is_err).count();
-        assert!(failed == 0, "{failed} of {} stories failed", stories.len());
-    });
 }

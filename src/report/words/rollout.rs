@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Part, Said, State, View, counts, lead, problem};
 use crate::{
-    model::{Event, ObjectId, Progress, RolloutEvent, Verdict},
+    model::{Event, ObjectId, Problem, Progress, RolloutEvent, Verdict},
     report::{
         layout::{Cell, Row},
         style::{Line, Sign},
@@ -12,6 +12,11 @@ use crate::{
 };
 
 const STEP: &str = "rollout";
+
+/// The group of rows that say what is awaited.
+const AWAITED: usize = 1;
+/// So many of them are shown; each workload's own row has the reason in short.
+const MOST_AWAITED: usize = 5;
 
 pub(super) fn said(event: &RolloutEvent) -> Vec<Said> {
     match event {
@@ -35,9 +40,7 @@ pub(super) fn said(event: &RolloutEvent) -> Vec<Said> {
             vec![Said::new(STEP, Sign::Pending, format!("all ready, watched for {} more", counts::whole(*seconds)))]
         }
         RolloutEvent::Proof { image, proven, pods } => {
-            // those that are not proven may run it as well
-            let run = if proven == pods { " pods run " } else { " pods are proven to run " };
-            let text = Line::new().strong(format!("{proven}/{pods}")).plain(run).strong(image.short());
+            let text = Line::new().strong(format!("{proven}/{pods}")).plain(" pods run ").strong(image.short());
             let sign = if proven == pods { Sign::Done } else { Sign::Pending };
             vec![Said::new("proof", sign, text)]
         }
@@ -184,24 +187,68 @@ impl Rollout {
         Row::new([sign, step, Cell::cut(text.dim(format!("   {took}")))])
     }
 
-    /// The workloads to show: those that do not hold first go in, the rest as far as there is room.
+    /// The workloads to show, in the order in which they were applied; where there is no room for all, what has failed
+    /// and what waits goes first.
     fn shown(&self, rows: usize) -> Vec<&Workload> {
-        let mut left = rows.saturating_sub(self.workloads.iter().filter(|w| !w.verdict.holds()).count());
-        let keep = |workload: &&Workload| {
-            let wanted = !workload.verdict.holds() || (workload.progress.wanted > 0 && left > 0);
-            left = left.saturating_sub(usize::from(wanted && workload.verdict.holds()));
-            wanted
-        };
-        self.workloads.iter().filter(keep).take(rows.max(1)).collect()
+        let counts = |workload: &&Workload| !workload.verdict.holds() || workload.progress.wanted > 0;
+        let mut shown: Vec<&Workload> = self.workloads.iter().filter(counts).collect();
+        if shown.len() > rows {
+            shown.sort_by_key(|workload| workload.urgency());
+            shown.truncate(rows.max(1));
+        }
+        shown
+    }
+
+    /// `and 163 more ready`, `and 170 more: 163 ready, 7 waiting`
+    fn hidden(&self, shown: &[&Workload]) -> Option<String> {
+        let ready_of = |workload: &Workload| usize::from(workload.verdict.holds());
+        let ready: usize = self.workloads.iter().map(ready_of).sum();
+        let ready = ready - shown.iter().map(|workload| ready_of(workload)).sum::<usize>();
+        match self.workloads.len() - shown.len() {
+            0 => None,
+            hidden if hidden == ready => Some(format!("and {hidden} more ready")),
+            hidden if ready == 0 => Some(format!("and {hidden} more waiting")),
+            hidden => Some(format!("and {hidden} more: {ready} ready, {} waiting", hidden - ready)),
+        }
     }
 }
 
 impl Workload {
-    fn row(&self, lead: [Cell; 2], view: &View) -> Row {
+    /// What has failed, what looks so, what waits, what is ready.
+    fn urgency(&self) -> u8 {
+        match &self.verdict {
+            Verdict::Failed { .. } | Verdict::Gone { .. } => 0,
+            Verdict::Suspect { .. } => 1,
+            Verdict::Waiting { problem: Some(_) } => 2,
+            Verdict::Waiting { problem: None } => 3,
+            Verdict::Ready | Verdict::Assumed { .. } => 4,
+        }
+    }
+
+    /// Since when it is under way, or how long it took.
+    fn age(&self, view: &View) -> String {
+        counts::whole(self.took.unwrap_or_else(|| counts::between(self.since, view.now)))
+    }
+
+    /// In a few words why it does not hold: `crash-loop`, `pulling image`.
+    fn reason(&self) -> Line {
+        match (&self.verdict, &self.progress.awaiting) {
+            (Verdict::Failed { problem } | Verdict::Gone { problem }, _) => Line::new().failed(problem.code),
+            (Verdict::Suspect { problem, .. }, _) => Line::new().attention(problem.code),
+            (Verdict::Waiting { .. }, Some(awaiting)) => {
+                Line::new().plain(pod_and_state(awaiting).map_or(awaiting.as_str(), |(_, state)| state))
+            }
+            _ => Line::new(),
+        }
+    }
+
+    /// `age`: the columns of the longest age beside it.
+    fn row(&self, lead: [Cell; 2], view: &View, age: usize) -> Row {
         let [sign, step] = lead;
         let name = Cell::cut(Line::new().strong(self.object.to_string()));
-        let elapsed = self.took.unwrap_or_else(|| counts::between(self.since, view.now));
-        let elapsed = Cell::optional(Line::new().dim(counts::whole(elapsed)));
+        let aged = |text: String| Line::new().dim(text);
+        let padded = aged(format!("{:<age$}  ", self.age(view))).join(self.reason());
+        let elapsed = Cell::optional(padded).or(aged(self.age(view)));
         let (Progress { ready, wanted, .. }, word) = (&self.progress, self.verdict.word());
         let word = match &self.verdict {
             Verdict::Failed { .. } | Verdict::Gone { .. } => Line::new().failed(word),
@@ -218,16 +265,43 @@ impl Workload {
         }
     }
 
-    /// `waiting for web-6c9f5-x2k4: pulling image (5 s)`, `service/web waits for its first ready endpoint (5 s)`
+    /// `waiting for web-6c9f5-x2k4  pulling image (5 s)`, `service/web waits for its first ready endpoint (5 s)`
     fn awaited(&self, view: &View) -> Option<Row> {
+        match &self.verdict {
+            Verdict::Suspect { problem, .. } => {
+                return Some(self.found(problem, Line::new().attention("looks failed")));
+            }
+            Verdict::Failed { problem } | Verdict::Gone { problem } => {
+                return Some(self.found(problem, Line::new().failed(self.verdict.word())));
+            }
+            _ => {}
+        }
         let awaiting = self.progress.awaiting.as_ref().filter(|_| !self.verdict.holds())?;
         let elapsed = counts::whole(counts::between(self.awaiting_since, view.now));
-        let text = match awaiting.strip_prefix("pod ").and_then(|pod| pod.split_once(' ')) {
-            Some((pod, state)) => Line::new().dim("waiting for ").plain(format!("{pod}: {state}")),
-            None => Line::new().plain(self.object.to_string()).dim(" waits for ").plain(awaiting),
+        let since = |text: Line| text.dim(format!(" ({elapsed})"));
+        let row = match pod_and_state(awaiting) {
+            Some((pod, state)) => Row::new([
+                Cell::keep(Line::new().dim("waiting for")).gap(1),
+                Cell::cut(pod),
+                Cell::wrap(since(Line::new().plain(state))),
+            ])
+            .group(AWAITED),
+            None => Row::text(since(Line::new().plain(self.object.to_string()).dim(" waits for ").plain(awaiting))),
         };
-        Some(Row::text(text.dim(format!(" ({elapsed})"))).indent(4))
+        Some(row.indent(4))
     }
+
+    /// `looks failed: deployment/web does not start: ..`
+    fn found(&self, problem: &Problem, how: Line) -> Row {
+        let name = self.object.to_string();
+        let name = if problem.text.contains(&name) { String::new() } else { format!("{name}: ") };
+        Row::text(how.plain(format!(": {name}{}", problem.text))).indent(4)
+    }
+}
+
+/// `pod web-6c9f5-x2k4 pulling image`: the pod, and what it does.
+fn pod_and_state(awaiting: &str) -> Option<(&str, &str)> {
+    awaiting.strip_prefix("pod ")?.split_once(' ')
 }
 
 impl Part for Rollout {
@@ -252,23 +326,20 @@ impl Part for Rollout {
         if self.finished {
             return vec![self.collapsed()];
         }
-        let all = self.workloads.len();
-        // half of the room is for what is awaited
-        let shown = self.shown(view.rows.saturating_sub(2).max(2));
+        // one row says what is not shown, and two are for what is awaited
+        let shown = self.shown(view.rows.saturating_sub(3).max(2));
+        let age = shown.iter().map(|workload| workload.age(view).len()).max().unwrap_or(0);
         let mut rows: Vec<Row> = Vec::new();
         for (number, workload) in shown.iter().enumerate() {
             let lead = if number == 0 { lead(view.unfinished, STEP) } else { lead(Sign::None, "") };
-            rows.push(workload.row(lead, view));
+            rows.push(workload.row(lead, view, age));
         }
-        let hidden = all - shown.len();
-        let ready = self.workloads.iter().filter(|workload| workload.verdict.holds()).count();
-        if hidden > 0 {
-            rows.push(Row::text(Line::new().dim(format!("and {hidden} more; {ready} of {all} ready"))).indent(11));
+        if let Some(hidden) = self.hidden(&shown) {
+            rows.push(Row::text(Line::new().dim(hidden)).indent(11));
         }
         if view.unfinished == Sign::Pending {
-            rows.extend(
-                shown.iter().filter_map(|workload| workload.awaited(view)).take(view.rows.saturating_sub(rows.len())),
-            );
+            let room = view.rows.saturating_sub(rows.len()).min(MOST_AWAITED);
+            rows.extend(shown.iter().filter_map(|workload| workload.awaited(view)).take(room));
         }
         if let Some((since, seconds)) = self.settling {
             let left = (seconds - counts::between(since, view.now)).max(0.0);
