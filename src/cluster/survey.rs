@@ -14,7 +14,7 @@ use super::{
     record::without_records,
     request::{Call, JSON, object_path},
 };
-use crate::model::{Applied, Live, ObjectId, Redactor, Rendered, Resource, Selection};
+use crate::model::{Applied, Live, ObjectId, Redactor, Rendered, Resource, Selection, is_ours};
 
 /// Requests in flight at once.
 pub(super) const PARALLEL: usize = 32;
@@ -265,10 +265,19 @@ fn clean(body: &mut Value, redactor: &Redactor) {
     }
 }
 
-/// Half of an object's text is about who wrote it.
-pub(super) fn drop_managed_fields(body: &mut Value) {
-    if let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.shift_remove("managedFields");
+/// Half of an object's text is about who wrote it: only who else wrote into a pod template stays, without the fields.
+pub(super) fn thin_managed_fields(body: &mut Value) {
+    const TEMPLATE: &str = "/fieldsV1/f:spec/f:template";
+    let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) else { return };
+    let Some(Value::Array(mut entries)) = metadata.shift_remove("managedFields") else { return };
+    let of_a_controller = |entry: &Value| entry["manager"] == "kube-controller-manager";
+    let is_ours = |entry: &Value| entry["manager"].as_str().is_none_or(is_ours);
+    entries.retain(|entry| entry.pointer(TEMPLATE).is_some() && !is_ours(entry) && !of_a_controller(entry));
+    for entry in &mut entries {
+        entry["fieldsV1"] = serde_json::json!({"f:spec": {"f:template": {}}});
+    }
+    if !entries.is_empty() {
+        metadata.insert("managedFields".to_owned(), Value::Array(entries));
     }
 }
 

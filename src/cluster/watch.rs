@@ -14,7 +14,7 @@ use super::{
     patience::Waiting,
     refusal::refused,
     request::{Call, path},
-    survey::{drop_managed_fields, mask_last_applied, stamp},
+    survey::{mask_last_applied, stamp, thin_managed_fields},
 };
 use crate::model::{Seen, Selection, Stop};
 
@@ -187,10 +187,10 @@ impl Watch {
     }
 }
 
-/// Half of an object's text is about who wrote it, and nobody who watches wants to know.
+/// What nobody who watches wants to know.
 fn without_bookkeeping(object: &mut Value) {
     mask_last_applied(object);
-    drop_managed_fields(object);
+    thin_managed_fields(object);
 }
 
 fn end_of(error: ClusterError) -> End {

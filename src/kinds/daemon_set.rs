@@ -3,6 +3,7 @@
 use super::{
     Judgement, Kind, Observation,
     observation::observed,
+    overwritten::overwritten,
     read,
     workload::{Workload, creation_failure, pods_of, warning},
 };
@@ -26,6 +27,9 @@ fn judge(o: &Observation<'_>) -> Judgement {
         Ok(live) => live,
         Err(answer) => return *answer,
     };
+    if let Some(judgement) = overwritten(o, live) {
+        return judgement;
+    }
     let status = |key| read::count(live, &["status", key]);
     let (wanted, updated, available) =
         (status("desiredNumberScheduled"), status("updatedNumberScheduled"), status("numberAvailable"));

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::{
     Judgement, Kind, Observation,
     observation::observed,
+    overwritten::overwritten,
     read,
     workload::{Workload, creation_failure, pods_of},
 };
@@ -32,9 +33,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
         Ok(live) => live,
         Err(answer) => return *answer,
     };
-    if let Some(image) = overwritten(o, live) {
-        let text = format!("was changed by another after this deploy: it runs {image} now");
-        return Judgement::failed(o.problem("overwritten", text).hint("`shipway deploy` brings this version back"));
+    if let Some(judgement) = overwritten(o, live) {
+        return judgement;
     }
     let status = |key| read::count(live, &["status", key]);
     let wanted = read::number(live, &["spec", "replicas"]).map_or(1, |replicas| usize::try_from(replicas).unwrap_or(0));
@@ -69,18 +69,4 @@ fn newest_replica_set<'o>(live: &Value, children: &[&'o Value]) -> Option<&'o Va
         .copied()
         .filter(|child| read::is_kind(child, "ReplicaSet") && read::controller(child) == Some(read::uid(live)))
         .find(|set| read::text(set, REVISION) == ours)
-}
-
-/// An image that somebody wrote over ours after the apply.
-fn overwritten<'o>(o: &Observation<'o>, live: &'o Value) -> Option<&'o str> {
-    const CONTAINERS: &[&str] = &["spec", "template", "spec", "containers"];
-    if read::number(live, &["metadata", "generation"])? <= o.applied.generation {
-        return None;
-    }
-    read::list(o.body, CONTAINERS).iter().find_map(|sent| {
-        let name = read::text(sent, &["name"]);
-        let now = read::list(live, CONTAINERS).iter().find(|container| read::text(container, &["name"]) == name)?;
-        let image = read::text(now, &["image"]);
-        (image != read::text(sent, &["image"])).then_some(image)
-    })
 }

@@ -9,6 +9,7 @@ pub(crate) mod event_time;
 mod finding;
 mod image_pull;
 mod observation;
+mod overwritten;
 mod plain;
 pub(crate) mod read;
 mod removed;

@@ -131,8 +131,8 @@ fn statuses(pod: &Value) -> impl Iterator<Item = (&Value, bool)> {
 
 /// The gravest thing wrong with a pod that is not ready.
 pub(super) fn finding(o: &Observation<'_>, pod: &Value, events: &[&Value]) -> Option<Finding> {
-    if let Some(unscheduled) = unschedulable(pod, events) {
-        return Some(unscheduled);
+    if let Some(found) = unschedulable(pod, events).or_else(|| node_lost(pod)) {
+        return Some(found);
     }
     let containers = statuses(pod).filter_map(|(status, init)| {
         let name = read::text(status, &["name"]);
@@ -162,6 +162,24 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
         return Some(Finding { awaiting: Some("waits for its volume"), ..finding });
     }
     Some(finding(Weight::Grace(UNSCHEDULABLE)).hint("lower `resources.requests`, correct nodeSelector, affinity or tolerations, or add a node"))
+}
+
+/// A node that is not heard of any more: its pods are marked not ready, and keep what the kubelet said last. It may come
+/// back; if not, others are made in their place.
+fn node_lost(pod: &Value) -> Option<Finding> {
+    if !is_marked_by_the_node_controller(pod) {
+        return None;
+    }
+    let node = read::text(pod, &["spec", "nodeName"]);
+    let text = format!("its node {node} is not ready");
+    Some(Finding::new("node-not-ready", Weight::Wait, text).hint(format!("`kubectl describe node {node}` shows why")))
+}
+
+/// The kubelet writes both conditions together, or names the readiness gate.
+fn is_marked_by_the_node_controller(pod: &Value) -> bool {
+    let marked = read::condition(pod, "Ready")
+        .is_some_and(|ready| ready.status == "False" && ready.reason != "ReadinessGatesNotReady");
+    marked && read::true_condition(pod, "ContainersReady").is_some()
 }
 
 /// What keeps the containers from being made is told in events only.
@@ -210,6 +228,13 @@ pub(crate) fn reason(pod: &Value) -> Option<String> {
 pub(crate) fn awaiting(pod: &Value) -> &'static str {
     if read::true_condition(pod, "PodScheduled").is_none() {
         return "waits for a node";
+    }
+    if is_marked_by_the_node_controller(pod) {
+        return "is on a node that is not ready";
+    }
+    // the kubelet's first word
+    if read::at(pod, &["status", "startTime"]).is_none() && statuses(pod).next().is_none() {
+        return "waits for its node to take it up";
     }
     let reasons = || statuses(pod).map(|(status, _)| read::text(status, &["state", "waiting", "reason"]));
     if reasons().any(|reason| matches!(reason, "ErrImagePull" | "ImagePullBackOff")) {

@@ -3,6 +3,7 @@
 use super::{
     Judgement, Kind, Observation,
     observation::observed,
+    overwritten::overwritten,
     read,
     workload::{Workload, creation_failure, pods_of, warning},
 };
@@ -28,6 +29,9 @@ fn judge(o: &Observation<'_>) -> Judgement {
         Ok(live) => live,
         Err(answer) => return *answer,
     };
+    if let Some(judgement) = overwritten(o, live) {
+        return judgement;
+    }
     let status = |key| read::count(live, &["status", key]);
     let wanted = read::number(live, &["spec", "replicas"]).map_or(1, |replicas| usize::try_from(replicas).unwrap_or(0));
     let partition = read::count(live, &["spec", "updateStrategy", "rollingUpdate", "partition"]);

@@ -222,6 +222,7 @@ fn uids(pods: &[&Value]) -> Vec<String> {
 fn lead(finding: &Finding) -> &'static str {
     match finding.code {
         "not-ready" => "does not get ready",
+        "node-not-ready" => "is not ready",
         "liveness-killing" | "oom-killed" => "does not stay up",
         _ => "does not start",
     }
@@ -265,6 +266,9 @@ fn creation_finding(message: &str) -> Finding {
         .iter()
         .fold(message, |cause, lead| cause.split_once(lead).map_or(cause, |(_, rest)| rest));
     let find = |code, weight| Finding::new(code, weight, cause);
+    if message.contains("because it is being terminated") {
+        return find("namespace-terminating", Weight::Now);
+    }
     if message.contains("exceeded quota") || message.contains("failed quota") {
         find("quota-exceeded", TWO_LOOKS).hint("lower `resources` or `replicas`, or raise the ResourceQuota")
     } else if message.contains("error looking up service account")

@@ -13,7 +13,7 @@ use super::{
     follow::{Witnesses, follow},
     hooks::is_hook,
     look::settle_at_once,
-    observe,
+    namespace, observe,
     prepare::{Prepared, is_judged},
     prune, record,
 };
@@ -170,7 +170,8 @@ impl Delivery<'_> {
             return Ok(conclusion.entrances.iter().filter_map(|object| observe::address(object, server)).collect());
         }
         outcome.truth = prepared.what_serves(&conclusion);
-        Err(Failure(conclusion.problems))
+        let namespace = &prepared.release.target.namespace.value;
+        Err(Failure(namespace::behind(self.cluster, namespace, conclusion.problems).await))
     }
 
     /// By one look where nothing of it was changed and all is well, else by watches.

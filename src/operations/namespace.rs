@@ -15,8 +15,8 @@ use crate::{
     cluster::{self, Cluster, History},
     config::CopySecrets,
     model::{
-        Applied, Change, Exit, FieldPath, LiveNamespace, NamespaceMarks, Note, ObjectChange, ObjectId, ObjectOutcome,
-        Problem, Rendered, short_duration,
+        Applied, Change, Evidence, Exit, FieldPath, LiveNamespace, NamespaceMarks, Note, ObjectChange, ObjectId,
+        ObjectOutcome, Problem, Rendered, short_duration,
     },
     plan,
 };
@@ -328,12 +328,33 @@ pub(super) async fn gone(
     }
 }
 
+/// Of objects that vanish with their namespace, the namespace is what is told.
+pub(super) async fn behind(cluster: &Cluster, name: &str, problems: Vec<Problem>) -> Vec<Problem> {
+    let vanishes = |problem: &Problem| matches!(problem.code, "gone" | "namespace-terminating");
+    if !problems.iter().any(vanishes) {
+        return problems;
+    }
+    let text = match cluster.namespace(name).await {
+        Ok(Some(live)) if live.leaving => format!("namespace/{name} is being deleted, and all that is in it"),
+        Ok(None) => format!("namespace/{name} was deleted, and all that was in it"),
+        // an object alone, or nothing to be known
+        Ok(Some(_)) | Err(_) => return problems,
+    };
+    let (vanished, others): (Vec<_>, Vec<_>) = problems.into_iter().partition(vanishes);
+    let lines: Vec<String> = vanished.into_iter().map(|problem| problem.text).collect();
+    let cause = Problem::new("namespace-terminating", Exit::Rollout, text)
+        .about(id_of(name))
+        .with(Evidence::new("seen", lines))
+        .hint("the same command again, once it is gone");
+    std::iter::once(cause).chain(others).collect()
+}
+
 /// What keeps a namespace from going, in the server's words.
 pub(super) fn held_up(live: &LiveNamespace) -> Problem {
     let text = format!("namespace {} is being deleted, and is still there", live.name);
     Problem::new("namespace-terminating", Exit::TimedOut, text)
         .about(id_of(&live.name))
-        .with(crate::model::Evidence::new("held by", live.remains.iter().cloned()))
+        .with(Evidence::new("held by", live.remains.iter().cloned()))
         .hint("whoever set a finalizer must take it away; the same command again waits on")
 }
 

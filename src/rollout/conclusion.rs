@@ -30,6 +30,7 @@ pub(crate) struct Proof {
 
 /// Causes before effects: what cannot even start comes before what only waits for it.
 const ORDER: &[&str] = &[
+    "namespace-terminating",
     "gone",
     "overwritten",
     "paused",

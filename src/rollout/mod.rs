@@ -456,8 +456,31 @@ mod tests {
         let mut other = live(&web, [3, 1, 1, 0]);
         other["metadata"]["generation"] = json!(3);
         other["spec"]["template"]["spec"]["containers"][0]["image"] = json!("team/web:v1");
+        let entry = |manager: &str, time: &str| json!({"manager": manager, "time": time, "fieldsV1": {"f:spec": {"f:template": {}}}});
+        other["metadata"]["managedFields"] = json!([
+            entry("helm", "2026-05-04T11:00:00Z"),
+            entry("shipway", START),
+            entry("kubectl-set", "2026-05-04T12:00:07Z")
+        ]);
         story.see(other);
-        assert_eq!(story.finding().0, "overwritten");
+        let (code, _, text) = story.finding();
+        assert_eq!(code, "overwritten");
+        assert!(text.contains("was changed by kubectl-set after this deploy: it runs team/web:v1 now"), "{text}");
+    }
+
+    #[test]
+    fn what_a_webhook_made_of_the_apply_is_no_others_change() {
+        let web = deployment("web", 1);
+        let mut scaled = live(&web, [3, 1, 1, 0]);
+        scaled["metadata"]["generation"] = json!(3);
+        scaled["spec"]["template"]["spec"]["containers"][0]["image"] = json!("mirror.example.com/team/web:v2");
+        scaled["metadata"]["managedFields"] = json!([
+            {"manager": "shipway", "time": START, "fieldsV1": {"f:spec": {"f:template": {}}}},
+            {"manager": "kubectl", "time": "2026-05-04T12:00:07Z", "subresource": "scale", "fieldsV1": {"f:spec": {"f:replicas": {}}}},
+        ]);
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 0])]);
+        story.see(scaled);
+        assert!(story.end.is_none() && story.asked.is_empty());
     }
 
     #[test]

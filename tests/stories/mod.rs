@@ -8,6 +8,7 @@ mod configuration;
 mod connection;
 mod delays;
 mod deploy;
+mod disturbed;
 mod environments;
 mod failures;
 mod faults;
