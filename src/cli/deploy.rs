@@ -17,7 +17,9 @@ pub(super) struct Deploy {
     manifests: Manifests,
 
     /// do what `plan --out` has written, or refuse
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["prune", "prune_all", "yes_prune", "rerun_hooks"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = [
+        "prune", "prune_all", "yes_prune", "rerun_hooks", "tag", "commit", "branch"
+    ])]
     plan: Option<PathBuf>,
 
     #[command(flatten)]

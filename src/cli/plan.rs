@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::arguments::{Adoption, Hooks, Manifests, Pruning};
+use super::arguments::{Adoption, Allowances, Hooks, Manifests, Pruning};
 use crate::{
     model::Outcome,
     operations::{Context, plan},
@@ -15,6 +15,9 @@ use crate::{
 pub(super) struct Plan {
     #[command(flatten)]
     manifests: Manifests,
+
+    #[command(flatten)]
+    pub(super) allowances: Allowances,
 
     #[command(flatten)]
     pub(super) pruning: Pruning,

@@ -160,6 +160,7 @@ fn flags(global: &Global, command: &Command) -> Flags {
         Command::Rollback(rollback) => rollback.pruning.lay_over(&mut flags),
         Command::Destroy(destroy) => destroy.lay_over(&mut flags),
         Command::Plan(plan) => {
+            plan.allowances.lay_over(&mut flags);
             plan.pruning.lay_over(&mut flags);
             plan.adoption.lay_over(&mut flags);
             plan.hooks.lay_over(&mut flags);

@@ -242,6 +242,14 @@ mod tests {
         ]}})
     }
 
+    /// Manager, operation and fields of each entry.
+    fn entries_of(adoption: &Adoption) -> Vec<(&str, &str, &Value)> {
+        let entries = adoption.managed_fields.as_array().unwrap().iter();
+        entries
+            .map(|entry| (entry["manager"].as_str().unwrap(), entry["operation"].as_str().unwrap(), &entry["fieldsV1"]))
+            .collect()
+    }
+
     #[test]
     fn hands_are_merged_into_our_entry_and_operations_are_not() {
         let adoption = adoption(&touched(), &id("Deployment"), "apps/v1", &[]).unwrap();
@@ -255,21 +263,11 @@ mod tests {
             adoption.fields,
             json!({"f:metadata": annotations, "f:spec": {"f:template": {"f:spec": {"f:containers": containers}}}})
         );
-        let entries: Vec<_> = adoption
-            .managed_fields
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|entry| {
-                (
-                    entry["manager"].as_str().unwrap(),
-                    entry["operation"].as_str().unwrap(),
-                    entry["fieldsV1"]["f:spec"]["f:replicas"].is_object(),
-                )
-            })
-            .collect();
+        let owns_replicas = |(manager, operation, fields): (_, _, &Value)| {
+            (manager, operation, fields["f:spec"]["f:replicas"].is_object())
+        };
         assert_eq!(
-            entries,
+            entries_of(&adoption).into_iter().map(owns_replicas).collect::<Vec<_>>(),
             [
                 ("controller-manager", "Update", false),
                 ("kubectl", "Update", true),
@@ -294,19 +292,11 @@ mod tests {
         let adoption = adoption(&live, &id("Deployment"), "apps/v1", &["helm".to_owned()]).unwrap();
         assert_eq!(adoption.managers, ["helm"]);
         assert_eq!(adoption.fields, json!({"f:spec": {"f:paused": {}, "f:minReadySeconds": {}}}));
-        let entries: Vec<_> = adoption
-            .managed_fields
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|entry| {
-                (entry["manager"].as_str().unwrap(), entry["operation"].as_str().unwrap(), entry["fieldsV1"].clone())
-            })
-            .collect();
         let handed = json!({"f:spec": {"f:replicas": {}}});
+        let entries = entries_of(&adoption);
         assert_eq!(entries[0].0, "kubectl-edit");
-        assert_eq!(entries[1], (HANDOVER, "Update", handed));
-        assert_eq!(entries[2], ("shipway", "Apply", adoption.fields.clone()));
+        assert_eq!(entries[1], (HANDOVER, "Update", &handed));
+        assert_eq!(entries[2], ("shipway", "Apply", &adoption.fields));
     }
 
     #[test]

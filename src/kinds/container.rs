@@ -5,13 +5,16 @@ use serde_json::Value;
 use super::{
     Observation,
     finding::{Finding, Weight},
-    image_pull, read,
+    image_pull, pod, read,
 };
+use crate::model::Reply;
 
 /// Seconds for a ConfigMap, Secret or key that is missing: it may be on its way.
 const CONFIGURATION: f64 = 30.0;
 /// Seconds in which a start may fail for a reason of the node's own.
 const START: f64 = 30.0;
+/// What the kernel says of a program for another processor, at the end of a line.
+const FOREIGN: &str = "exec format error";
 /// Two looks at a start that cannot succeed.
 const TWO_LOOKS: f64 = 2.0;
 
@@ -60,18 +63,18 @@ impl<'o> Container<'o> {
         let (reason, message) = self.waiting();
         match reason {
             "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "ImageInspectError" | "RegistryUnavailable" => {
-                Some(image_pull::finding(o, self.pod, self.image(), self.pull_message(message)))
+                Some(image_pull::finding(o, self, self.pull_message(message)))
             }
             "InvalidImageName" => Some(image_pull::invalid(self.image(), message)),
             "CreateContainerConfigError" => Some(self.configuration(message)),
-            "CreateContainerError" => Some(self.start(message, START)),
-            "RunContainerError" | "PostStartHookError" | "PreStartHookError" => Some(self.start(message, TWO_LOOKS)),
+            "CreateContainerError" => Some(self.start(o, message, START)),
+            "RunContainerError" | "PostStartHookError" | "PreStartHookError" => Some(self.start(o, message, TWO_LOOKS)),
             _ => self.crash(o).or_else(|| self.probe()),
         }
     }
 
     /// As the manifest has it: the status may name the image differently.
-    fn image(&self) -> &'o str {
+    pub(super) fn image(&self) -> &'o str {
         self.spec.map_or_else(|| read::text(self.status, &["image"]), |spec| read::text(spec, &["image"]))
     }
 
@@ -110,7 +113,10 @@ impl<'o> Container<'o> {
         .hint("add it to the manifests, or mark the reference `optional: true`")
     }
 
-    fn start(&self, message: &str, grace: f64) -> Finding {
+    fn start(&self, o: &Observation<'_>, message: &str, grace: f64) -> Finding {
+        if message.to_ascii_lowercase().contains(FOREIGN) {
+            return self.wrong_processor(o, last_cause(message)).with("events", message);
+        }
         let text = format!("container `{}` cannot be started: {}", self.name(), last_cause(message));
         Finding::new("cannot-start", Weight::Grace(grace), text)
             .with("events", message)
@@ -128,19 +134,43 @@ impl<'o> Container<'o> {
         }
         let reason = read::text(end, &["reason"]);
         if matches!(reason, "StartError" | "ContainerCannotRun") {
-            return Some(self.start(read::text(end, &["message"]), TWO_LOOKS));
+            return Some(self.start(o, read::text(end, &["message"]), TWO_LOOKS));
+        }
+        let previous = runs_again;
+        if let Some(line) = self.foreign(o, previous) {
+            return Some(self.wrong_processor(o, line));
         }
         let weight = match self.crash_weight(o, times > o.rules.restarts) {
             Weight::Now if self.may_have_been_killed(code) => Weight::Grace(EVENTS),
             weight => weight,
         };
         let (kind, text) = self.cause(reason, code, end);
-        let previous = runs_again;
         let lived = lifetime(end).map(|seconds| format!(" after {seconds} s")).unwrap_or_default();
         let mut finding = Finding::new(kind, weight, text).log_of(self.name(), previous);
         finding.remark = Some(format!("{} exit{lived}", ordinal(times)));
         finding = finding.with("message", read::text(end, &["message"]).trim());
+        if matches!(code, 1 | 126 | 255) && lifetime(end).is_some_and(|seconds| seconds <= 1) {
+            finding.question = Some(pod::last_log(self.pod, self.name(), previous));
+        }
         Some(finding.hint("`shipway status` shows the pods"))
+    }
+
+    /// What the runtime wrote in the place of a program that the node's processor, or its kernel, cannot run.
+    fn foreign(&self, o: &'o Observation<'_>, previous: bool) -> Option<&'o str> {
+        let reply = o.replies.get(&pod::last_log(self.pod, self.name(), previous))?;
+        let Reply::Log(lines) = reply else { return None };
+        lines.iter().map(|line| line.trim()).find(|line| line.to_ascii_lowercase().ends_with(FOREIGN))
+    }
+
+    fn wrong_processor(&self, o: &Observation<'_>, line: &str) -> Finding {
+        let which = match self.image().parse() {
+            Ok(reference) => image_pull::for_which(o, &reference),
+            Err(_) => "not built for the node's platform".to_owned(),
+        };
+        let text = format!("the image of container `{}` is {which}: {line}", self.name());
+        Finding::new("image-platform", Weight::Grace(TWO_LOOKS), text)
+            .hint(image_pull::PLATFORM_HINT)
+            .hint("a script is told so, too, where its first line is not `#!/bin/sh` or alike")
     }
 
     /// Terminations from before count where nothing was changed: these are the pods of this very release. Back-off tells

@@ -5,6 +5,8 @@ use serde_json::Value;
 
 use super::{
     Observation,
+    container::Container,
+    find,
     finding::{Finding, Weight},
     read,
 };
@@ -17,22 +19,24 @@ const LOGIN: f64 = 10.0;
 /// Seconds for the trouble of a node or a registry.
 const TROUBLE: f64 = 120.0;
 
-/// What follows from a container that waits for its image.
-pub(super) fn finding(o: &Observation<'_>, pod: &Value, image: &str, message: &str) -> Finding {
-    let said = short_message(message);
+/// What follows from a container that waits for its image, and what the node says of it.
+pub(super) fn finding(o: &Observation<'_>, container: &Container<'_>, message: &str) -> Finding {
+    let (image, said) = (container.image(), short_message(message));
     let Ok(reference) = image.parse::<Reference>() else {
         return invalid(image, &said);
     };
     if said.contains("pull policy of Never") {
         return never_pulled(&reference).with("image", image).with("events", said);
     }
+    if is_wrong_platform(&said) {
+        // whatever the registry tells us: the node has read the index
+        return wrong_platform(o, &reference).with("image", image).with("events", said);
+    }
     let question = Question::ImageExists(reference.clone());
     let reply = o.replies.get(&question);
     let found = match reply {
         Some(Reply::ImageMissing) => missing(o, &reference),
-        Some(Reply::ImageFound) if is_denied(&said) => denied(pod, &reference, LOGIN),
-        Some(Reply::ImageDenied) if is_denied(&said) => denied(pod, &reference, LOGIN),
-        Some(Reply::ImageFound) if is_wrong_platform(&said) => wrong_platform(&reference),
+        Some(Reply::ImageFound | Reply::ImageDenied) if is_denied(&said) => denied(o, container, &reference),
         Some(Reply::ImageDenied | Reply::ImageUnknown(_)) if is_absent(&said) => {
             Finding { weight: Weight::Grace(REPLICATION), ..missing(o, &reference) }
         }
@@ -68,25 +72,63 @@ fn missing(o: &Observation<'_>, reference: &Reference) -> Finding {
         .hint("`shipway release` builds, pushes and deploys this commit")
 }
 
-fn denied(pod: &Value, reference: &Reference, grace: f64) -> Finding {
-    let secrets: Vec<&str> =
-        read::list(pod, &["spec", "imagePullSecrets"]).iter().map(|secret| read::text(secret, &["name"])).collect();
-    let account = read::text(pod, &["spec", "serviceAccountName"]);
-    let logins = if secrets.is_empty() {
-        format!("no imagePullSecrets stand in the pod or its ServiceAccount `{account}`")
-    } else {
-        format!("imagePullSecrets: {}", secrets.join(", "))
-    };
-    let text = format!("the registry does not let the node read {} ({logins})", reference.short());
-    Finding::new("image-pull-denied", Weight::Grace(grace), text).hint(format!(
+fn denied(o: &Observation<'_>, container: &Container<'_>, reference: &Reference) -> Finding {
+    let text = format!("the registry does not let the node read {} ({})", reference.short(), logins(o, container));
+    Finding::new("image-pull-denied", Weight::Grace(LOGIN), text).hint(format!(
         "write a Secret of type kubernetes.io/dockerconfigjson for {}, and name it in imagePullSecrets",
         reference.repository.registry
     ))
 }
 
-fn wrong_platform(reference: &Reference) -> Finding {
-    let text = format!("image {} is not built for the node's platform", reference.short());
-    Finding::new("image-platform", Weight::Now, text).hint("write the node's platform as `images[].platform`")
+/// Where the node took its logins from: the pod, or the ServiceAccount, whose names are copied into the pod; and which of
+/// them it did not find.
+fn logins(o: &Observation<'_>, container: &Container<'_>) -> String {
+    let account = read::text(container.pod, &["spec", "serviceAccountName"]);
+    let secrets = secrets(container.pod);
+    if secrets.is_empty() {
+        return format!("no imagePullSecrets stand in the pod or its ServiceAccount `{account}`");
+    }
+    let id = &o.applied.id;
+    let template = find(&id.group, &id.kind).and_then(|kind| read::at(o.body, kind.template?));
+    let whose = if template.is_some_and(|template| self::secrets(template).is_empty()) {
+        format!(" of ServiceAccount `{account}`")
+    } else {
+        String::new()
+    };
+    let missing = unread(container.events).filter(|name| secrets.contains(name));
+    let missing: Vec<String> = missing.map(|name| format!("; Secret `{name}` is not there")).collect();
+    format!("imagePullSecrets{whose}: {}{}", secrets.join(", "), missing.concat())
+}
+
+fn secrets(pod: &Value) -> Vec<&str> {
+    read::list(pod, &["spec", "imagePullSecrets"]).iter().map(|secret| read::text(secret, &["name"])).collect()
+}
+
+/// The Secrets that the kubelet could not read, as its last event about them names them in brackets.
+fn unread<'e>(events: &[&'e Value]) -> impl Iterator<Item = &'e str> {
+    let event = events.iter().rev().find(|event| read::text(event, &["reason"]) == "FailedToRetrieveImagePullSecret");
+    let message = event.map_or("", |event| read::text(event, &["message"]));
+    let names = message.split_once('(').and_then(|(_, rest)| rest.split_once(')')).map_or("", |(names, _)| names);
+    names.split(", ").filter(|name| !name.is_empty())
+}
+
+fn wrong_platform(o: &Observation<'_>, reference: &Reference) -> Finding {
+    let text = format!("image {} is {}", reference.short(), for_which(o, reference));
+    Finding::new("image-platform", Weight::Now, text).hint(PLATFORM_HINT)
+}
+
+/// What remedies an image that the node's processor cannot run.
+pub(super) const PLATFORM_HINT: &str = "write the node's platform as `images[].platform`";
+
+/// `for linux/arm64, not for the node's platform`, as far as the registry has told.
+pub(super) fn for_which(o: &Observation<'_>, reference: &Reference) -> String {
+    let ours = o.images.iter().find(|image| image.reference.repository == reference.repository);
+    let platforms: Vec<&str> =
+        ours.iter().flat_map(|image| &image.platforms).map(|platform| platform.platform.0.as_str()).collect();
+    match platforms.is_empty() {
+        true => "not built for the node's platform".to_owned(),
+        false => format!("for {}, not for the node's platform", platforms.join(", ")),
+    }
 }
 
 fn failing(reference: &Reference, weight: Weight) -> Finding {
@@ -114,7 +156,5 @@ fn is_absent(said: &str) -> bool {
 }
 
 fn is_wrong_platform(said: &str) -> bool {
-    said.contains("no match for platform")
-        || said.contains("no matching manifest")
-        || said.contains("exec format error")
+    said.contains("no match for platform") || said.contains("no matching manifest")
 }

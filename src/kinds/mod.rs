@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::model::{Reference, Resource, Stage};
 
 pub(crate) use observation::{Baseline, Judgement, Observation};
-pub(crate) use pod::{advance, awaiting, begun, endings, is_alive, is_ready, proves, reason};
+pub(crate) use pod::{advance, awaiting, begun, endings, image_ids, is_alive, is_ready, reason};
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
 
@@ -193,7 +193,16 @@ mod tests {
         }
     }
 
+    /// What the registry replies about every image, and every container's log.
     fn replies(header: &Header, objects: &[Value]) -> HashMap<Question, Reply> {
+        let log = header.get("log").map(|line| Reply::Log(vec![line.to_owned()]));
+        let pods = objects.iter().filter(|object| read::is_kind(object, "Pod"));
+        let question = |pod| [true, false].map(|previous| pod::last_log(pod, "web", previous));
+        let logs = pods.flat_map(question).filter_map(|question| Some((question, log.clone()?)));
+        logs.chain(image_replies(header, objects)).collect()
+    }
+
+    fn image_replies(header: &Header, objects: &[Value]) -> HashMap<Question, Reply> {
         let reply = match header.get("reply") {
             None => return HashMap::new(),
             Some("missing") => Reply::ImageMissing,

@@ -10,7 +10,7 @@ use super::{
     read,
     workload::Workload,
 };
-use crate::model::{Image, Reference, Stage};
+use crate::model::{Image, ObjectId, Question, Reference, Stage};
 
 pub(super) const KIND: Kind = Kind {
     group: "",
@@ -82,21 +82,19 @@ pub(crate) fn endings(pod: &Value) -> impl Iterator<Item = (&str, u32)> {
     statuses(pod).map(|(status, _)| (read::text(status, &["name"]), terminations(status)))
 }
 
-/// Whether the containers that are to run an image are proven to: none where the pod uses another repository.
-pub(crate) fn proves(pod: &Value, image: &Image) -> Option<bool> {
+/// The image ids of the containers that are to run an image, empty where the kubelet has not told one; none where the pod
+/// uses another repository.
+pub(crate) fn image_ids<'p>(pod: &'p Value, image: &Image) -> Vec<&'p str> {
     let uses = |spec: &&Value| {
         let reference = read::text(spec, &["image"]).parse::<Reference>();
         reference.is_ok_and(|reference| reference.repository == image.reference.repository)
     };
-    let names: Vec<&str> = specs(pod).filter(uses).map(|spec| read::text(spec, &["name"])).collect();
-    if names.is_empty() {
-        return None;
-    }
-    let proven = |name: &&str| {
-        let status = statuses(pod).find(|(status, _)| read::text(status, &["name"]) == *name);
-        status.is_some_and(|(status, _)| image.is_proven_by(read::text(status, &["imageID"])))
+    let id = |spec: &'p Value| {
+        let name = read::text(spec, &["name"]);
+        let status = statuses(pod).find(|(status, _)| read::text(status, &["name"]) == name);
+        status.map_or("", |(status, _)| read::text(status, &["imageID"]))
     };
-    Some(names.iter().all(proven))
+    specs(pod).filter(uses).map(id).collect()
 }
 
 fn specs(pod: &Value) -> impl Iterator<Item = &Value> {
@@ -116,6 +114,14 @@ pub(crate) fn begun(pod: &Value) -> impl Iterator<Item = (&str, i64)> {
         |status: &&Value| ["running", "terminated"].iter().any(|state| read::at(status, &["state", state]).is_some());
     let begun = statuses(pod).map(|(status, _)| status).filter(has_begun);
     begun.map(|status| (read::text(status, &["name"]), read::number(status, &["restartCount"]).unwrap_or(0)))
+}
+
+/// The last lines of a container's present run, or of the one before it.
+pub(super) fn last_log(pod: &Value, container: &str, previous: bool) -> Question {
+    let status = statuses(pod).map(|(status, _)| status).find(|status| read::text(status, &["name"]) == container);
+    let run = status.and_then(|status| read::number(status, &["restartCount"])).unwrap_or(0);
+    let id = ObjectId { kind: "Pod".to_owned(), group: String::new(), ..read::id(pod) };
+    Question::LastLog { pod: id, container: container.to_owned(), run, previous }
 }
 
 /// The statuses of all containers; true for an init container that has to end.

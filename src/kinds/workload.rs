@@ -10,7 +10,7 @@ use super::{
     finding::{Finding, Weight},
     pod, read,
 };
-use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Question, Reply, Verdict};
+use crate::model::{Evidence, Exit, Problem, Progress, Question, Reply, Verdict};
 
 /// Lines of a container's log that stand as evidence.
 const LOG_LINES: usize = 25;
@@ -165,7 +165,7 @@ impl<'o, 's> Workload<'o, 's> {
         questions: &mut Vec<Question>,
     ) -> Problem {
         for previous in [previous, !previous] {
-            let question = Question::LastLog { pod: pod_id(pod), container: container.to_owned(), previous };
+            let question = pod::last_log(pod, container, previous);
             match self.o.replies.get(&question) {
                 None => {
                     questions.push(question);
@@ -226,10 +226,6 @@ fn lead(finding: &Finding) -> &'static str {
         "liveness-killing" | "oom-killed" => "does not stay up",
         _ => "does not start",
     }
-}
-
-pub(super) fn pod_id(pod: &Value) -> ObjectId {
-    ObjectId { kind: "Pod".to_owned(), group: String::new(), ..read::id(pod) }
 }
 
 /// The pods among the children that this owner controls.

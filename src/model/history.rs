@@ -10,6 +10,9 @@ pub struct DeployHistory {
     pub app: String,
     pub environment: String,
     pub namespace: String,
+    /// The cluster, where one of several was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context: Option<String>,
     /// The newest first.
     pub deploys: Vec<PastDeploy>,
 }

@@ -275,11 +275,27 @@ impl Image {
     /// True where a running container's image id proves that it runs this image: the digest of the index, of a
     /// platform's manifest, or of a configuration, whatever prefix or repository stands before it.
     pub fn is_proven_by(&self, image_id: &str) -> bool {
-        let digest = image_id.rsplit_once('@').map_or(image_id, |(_, digest)| digest);
-        let digest = digest.rsplit_once("://").map_or(digest, |(_, digest)| digest);
+        let digest = digest_in(image_id);
         self.reference.digest.as_ref().is_some_and(|ours| ours.as_str() == digest)
             || self.platforms.iter().any(|p| p.manifest.as_str() == digest || p.config.as_str() == digest)
     }
+
+    /// The manifest that a running container's image id names, in this image's repository.
+    pub fn named_by(&self, image_id: &str) -> Option<Reference> {
+        Some(self.reference.with_digest(digest_in(image_id).parse().ok()?))
+    }
+
+    /// True where one configuration, and so the same layers, stands in both.
+    pub fn shares_content(&self, other: &Self) -> bool {
+        let configs = || other.platforms.iter().map(|platform| &platform.config);
+        self.platforms.iter().any(|platform| configs().any(|config| *config == platform.config))
+    }
+}
+
+/// What follows repository and scheme: `docker-pullable://team/demo@sha256:05ee..`
+fn digest_in(image_id: &str) -> &str {
+    let digest = image_id.rsplit_once('@').map_or(image_id, |(_, digest)| digest);
+    digest.rsplit_once("://").map_or(digest, |(_, digest)| digest)
 }
 
 #[cfg(test)]
@@ -324,10 +340,32 @@ mod tests {
             (format!("docker-pullable://other/y@{}", digest('b')), true),
             (digest('c').to_string(), true),
             (format!("docker://{}", digest('c')), true),
+            (format!("docker.io/library/x@{}", digest('a')), true),
+            (format!("docker-pullable://localhost:5000/x@{}", digest('d')), false),
+            ("docker.io/library/x:1".to_owned(), false),
             (format!("localhost:5000/x@{}", digest('d')), false),
             (String::new(), false),
         ] {
             assert_eq!(image.is_proven_by(&id), proven, "{id}");
         }
+    }
+
+    #[test]
+    fn another_manifest_of_the_same_configuration_is_the_same_content() {
+        let digest = |c: char| format!("sha256:{}", c.to_string().repeat(64)).parse::<Digest>().unwrap();
+        let image = |manifest: char, config: char| Image {
+            reference: "localhost:5000/x:1".parse::<Reference>().unwrap().with_digest(digest(manifest)),
+            platforms: vec![ImagePlatform {
+                platform: Platform("linux/amd64".into()),
+                manifest: digest(manifest),
+                config: digest(config),
+            }],
+        };
+        let ours = image('a', 'c');
+        let named = ours.named_by(&format!("docker-pullable://x@{}", digest('b'))).unwrap();
+        assert_eq!(named.to_string(), format!("localhost:5000/x:1@{}", digest('b')));
+        assert!(ours.named_by("x:1").is_none());
+        assert!(ours.shares_content(&image('b', 'c')));
+        assert!(!ours.shares_content(&image('b', 'd')));
     }
 }

@@ -106,4 +106,6 @@ pub enum Answer {
     Status(Box<Status>),
     Environments(Box<Environments>),
     History(Box<DeployHistory>),
+    /// One for each cluster of an environment that gave it.
+    Histories(Vec<DeployHistory>),
 }

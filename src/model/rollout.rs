@@ -182,13 +182,16 @@ pub struct LogSource {
 pub enum Question {
     /// Is this image at the registry?
     ImageExists(Reference),
-    /// The last lines of a container; `previous` for the instance before the running one.
-    LastLog { pod: ObjectId, container: String, previous: bool },
+    /// What stands in this image?
+    ImageContent(Reference),
+    /// The last lines of a container's `run` (how often it was restarted), or of the instance before that one.
+    LastLog { pod: ObjectId, container: String, run: i64, previous: bool },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
     ImageFound,
+    Image(Box<Image>),
     ImageMissing,
     /// The registry refuses us: nothing follows for the node.
     ImageDenied,

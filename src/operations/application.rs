@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use futures::future::try_join_all;
 use tokio::sync::OnceCell;
 
-use super::{Context, checkout::Checkout, clusters, elsewhere, failure::Failure, recorded, secret};
+use super::{Context, checkout::Checkout, elsewhere, failure::Failure, recorded, secret};
 use crate::{
     cluster::{Cluster, ClusterError, Served},
     config::ImageSettings,
@@ -66,7 +66,6 @@ impl Application {
         let mut checkout = Checkout::read(context)?;
         checkout.settings.allow_dirty = true;
         let target = checkout.target()?;
-        clusters::only_one(&checkout, &target.environment.value)?;
         Ok(Self::bare(checkout, target))
     }
 

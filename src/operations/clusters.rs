@@ -7,7 +7,6 @@ use futures::future::{Either, join_all, select};
 use super::{
     Context,
     application::Application,
-    checkout::Checkout,
     failure::{Failure, conclude},
 };
 use crate::model::{Event, Exit, Listener, Outcome, Problem, Sourced, Stop, Within};
@@ -32,7 +31,7 @@ pub(super) async fn each(
     outcome: &mut Outcome,
     verb: impl AsyncFn(&Context, &mut Application, &mut Outcome, bool) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let contexts = application.checkout.settings.contexts(&application.target.environment.value);
+    let contexts = application.contexts();
     let Some((first, others)) = contexts.split_first().filter(|(_, others)| !others.is_empty()) else {
         return verb(context, &mut application, outcome, true).await;
     };
@@ -70,19 +69,29 @@ pub(super) async fn each(
     if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
 }
 
-/// Refuses an environment on several clusters, for a verb that works on one.
-///
-/// # Errors
-/// No `--context` says which.
-pub(super) fn only_one(checkout: &Checkout, environment: &str) -> Result<(), Failure> {
-    let names: Vec<String> = checkout.settings.contexts(environment).into_iter().map(|name| name.value).collect();
-    if names.len() < 2 {
-        return Ok(());
+/// Asks each cluster of the environment at once: what was found, in the order of the clusters, and why others gave no
+/// answer.
+pub(super) async fn ask<T>(
+    application: Application,
+    question: impl AsyncFn(Application) -> Result<T, Failure>,
+) -> (Vec<T>, Vec<Problem>) {
+    let several = application.contexts().len() > 1;
+    let asked = application.on_each().into_iter().map(async |application| {
+        let context = application.checkout.settings.context.as_ref().map(|context| context.value.clone());
+        let named = context.filter(|_| several);
+        question(application).await.map_err(|failure| match named {
+            Some(context) => told(failure, &context),
+            None => failure,
+        })
+    });
+    let (mut found, mut problems) = (Vec::new(), Vec::new());
+    for answer in join_all(asked).await {
+        match answer {
+            Ok(answer) => found.push(answer),
+            Err(Failure(told)) => problems.extend(told),
+        }
     }
-    let text = format!("{environment} is on several clusters, and this is done in one at a time");
-    Err(Problem::new("several-clusters", Exit::Input, text)
-        .hint(format!("name it: `--context {}`", names.join("` or `--context ")))
-        .into())
+    (found, problems)
 }
 
 fn within(context: &Context, name: &str, stop: &Stop) -> Context {
@@ -98,7 +107,8 @@ fn mark(outcome: &mut Outcome, context: &str) {
     outcome.truth = outcome.truth.take().map(|truth| format!("{context}: {truth}"));
 }
 
-fn told(Failure(problems): Failure, context: &str) -> Failure {
+/// Says of each problem which cluster it is about.
+pub(super) fn told(Failure(problems): Failure, context: &str) -> Failure {
     let told = |problem: Problem| Problem { text: format!("{context}: {}", problem.text), ..problem };
     Failure(problems.into_iter().map(told).collect())
 }
@@ -117,9 +127,14 @@ fn add(outcome: &mut Outcome, other: Outcome) {
 }
 
 impl Application {
+    /// The contexts of its environment; none where it has one cluster, or one was asked for.
+    pub(super) fn contexts(&self) -> Vec<Sourced<String>> {
+        self.checkout.settings.contexts(&self.target.environment.value)
+    }
+
     /// The app on each cluster of its environment.
-    pub(super) fn on_each(self) -> Vec<Self> {
-        match self.checkout.settings.contexts(&self.target.environment.value).as_slice() {
+    fn on_each(self) -> Vec<Self> {
+        match self.contexts().as_slice() {
             [] => vec![self],
             contexts => contexts.iter().map(|context| self.at(context)).collect(),
         }

@@ -35,9 +35,12 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let planned = options.plan.as_deref().map(|file| planned::read(context, file)).transpose()?;
         let application = match &planned {
-            Some(planned) => planned::application(context, planned, &options.files)?,
+            Some(parts) => planned::application(context, parts, &options.files)?,
             None => Application::read(context, &options.files)?,
         };
+        if let Some(parts) = &planned {
+            planned::check(context, &application, parts).await?;
+        }
         clusters::each(context, application, outcome, async |context, application, outcome, leads| {
             let cluster = application.connect(context).await?;
             if leads {
@@ -45,7 +48,8 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
                 consent::confirm(context, application)?;
             }
             application.learn_kinds(&cluster).await?;
-            deploy(context, application, &cluster, planned.clone(), outcome).await
+            let part = planned.as_ref().map(|parts| planned::part(parts, application).clone());
+            deploy(context, application, &cluster, part, outcome).await
         })
         .await
     })

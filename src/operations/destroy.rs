@@ -48,24 +48,34 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         }
         let target = checkout.target()?;
         plan::destroyable(&target)?;
-        clusters::only_one(&checkout, &target.environment.value)?;
         let application = Application::bare(checkout, target);
-        let cluster = application.connect(context).await?;
-        application.announce(context, outcome);
-        let wanted = plan::marks(&application.checkout.settings, &application.target, jiff::Timestamp::now());
-        let Some(live) = cluster.namespace(&application.target.namespace.value).await? else {
-            outcome.truth = Some(format!("namespace {} is not there", application.target.namespace.value));
-            return Ok(());
-        };
-        plan::may_enter(&wanted, &live, None)?;
-        consent::destroy(context, &application)?;
-        let patience = patience(&application.checkout);
-        let end =
-            End { context, application: &application, cluster: &cluster, all: options.all, expired: false, patience };
-        let done = end.carry_out(live).await?;
-        outcome.objects = done.objects;
-        outcome.truth = Some(done.truth);
-        Ok(())
+        let several = application.contexts().len() > 1;
+        clusters::each(context, application, outcome, async |context, application, outcome, leads| {
+            let cluster = application.connect(context).await?;
+            if leads {
+                application.announce(context, outcome);
+            }
+            let wanted = plan::marks(&application.checkout.settings, &application.target, jiff::Timestamp::now());
+            let live = cluster.namespace(&application.target.namespace.value).await?;
+            if let Some(live) = &live {
+                plan::may_enter(&wanted, live, None)?;
+            }
+            // one answer counts for all clusters
+            if leads && (several || live.is_some()) {
+                consent::destroy(context, application)?;
+            }
+            let Some(live) = live else {
+                outcome.truth = Some(format!("namespace {} is not there", application.target.namespace.value));
+                return Ok(());
+            };
+            let patience = patience(&application.checkout);
+            let end = End { context, application, cluster: &cluster, all: options.all, expired: false, patience };
+            let done = end.carry_out(live).await?;
+            outcome.objects = done.objects;
+            outcome.truth = Some(done.truth);
+            Ok(())
+        })
+        .await
     })
     .await
 }

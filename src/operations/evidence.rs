@@ -15,7 +15,11 @@ pub(super) async fn answer(witnesses: &Witnesses<'_>, question: Question) -> (Qu
             Ok(_) => Reply::ImageFound,
             Err(error) => missing_or_unknown(&error),
         },
-        Question::LastLog { pod, container, previous } => {
+        Question::ImageContent(reference) => match witnesses.registry.resolve(reference).await {
+            Ok(image) => Reply::Image(Box::new(image)),
+            Err(error) => missing_or_unknown(&error),
+        },
+        Question::LastLog { pod, container, previous, .. } => {
             match witnesses.cluster.last_log(pod, container, *previous, LOG_LINES).await {
                 Ok(lines) => Reply::Log(lines),
                 Err(error) => Reply::LogUnavailable(error.to_string()),

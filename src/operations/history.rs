@@ -2,28 +2,47 @@
 
 use futures::future::try_join;
 
-use super::{Context, application::Application, failure::conclude, prepare};
+use super::{
+    Context,
+    application::Application,
+    clusters,
+    failure::{Failure, conclude},
+    prepare,
+};
 use crate::model::{Answer, DeployHistory, Outcome, PastDeploy, Record, RecordState, Traffic};
 
 pub(crate) async fn run(context: &Context) -> Outcome {
     conclude(async |outcome| {
         let application = Application::without_manifests(context)?;
         let target = &application.target;
-        let cluster = application.connect_quietly(context).await?;
-        let asked = try_join(prepare::history(&application, &cluster), application.traffic(&cluster));
-        let (history, traffic) = asked.await?;
         outcome.app = Some(target.app.clone());
         outcome.environment = Some(target.environment.value.clone());
         outcome.namespace = Some(target.namespace.value.clone());
-        outcome.answer = Answer::History(Box::new(DeployHistory {
-            app: target.app.clone(),
-            environment: target.environment.value.clone(),
-            namespace: target.namespace.value.clone(),
-            deploys: past(history.records, traffic.as_ref()),
-        }));
-        Ok(())
+        let several = application.contexts().len() > 1;
+        let (mut found, problems) =
+            clusters::ask(application, async |application| read(context, &application).await).await;
+        // where one cluster does not answer, the others' history is shown all the same
+        outcome.answer = match several {
+            true => Answer::Histories(found),
+            false => found.pop().map_or(Answer::Nothing, |history| Answer::History(Box::new(history))),
+        };
+        if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
     })
     .await
+}
+
+async fn read(context: &Context, application: &Application) -> Result<DeployHistory, Failure> {
+    let target = &application.target;
+    let cluster = application.connect_quietly(context).await?;
+    let (history, traffic) = try_join(prepare::history(application, &cluster), application.traffic(&cluster)).await?;
+    let context = application.checkout.settings.context.as_ref();
+    Ok(DeployHistory {
+        app: target.app.clone(),
+        environment: target.environment.value.clone(),
+        namespace: target.namespace.value.clone(),
+        context: context.map(|context| context.value.clone()),
+        deploys: past(history.records, traffic.as_ref()),
+    })
 }
 
 fn past(records: Vec<Record>, traffic: Option<&Traffic>) -> Vec<PastDeploy> {

@@ -1,14 +1,14 @@
 //! `plan`: what a deploy would do, and why there. It writes nothing.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use futures::future::{join_all, join3};
+use futures::future::join3;
 
 use super::{
     Context,
     application::Application,
     clusters,
-    failure::{self, Failure, conclude},
+    failure::{Failure, conclude},
     namespace, planned,
     prepare::{self, Base},
     rights,
@@ -16,6 +16,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     model::{Answer, Exit, Hook, HookPhase, Outcome, Plan, Stage},
+    plan::Planned,
 };
 
 #[derive(Clone, Debug, Default)]
@@ -31,39 +32,38 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
         let application = Application::read(context, &options.files)?;
         application.describe(outcome);
-        let out = options.out.as_deref();
-        if out.is_some() {
-            clusters::only_one(&application.checkout, &application.target.environment.value)?;
+        let several = application.contexts().len() > 1;
+        let (asked, problems) = clusters::ask(application, async |application| plan(context, application).await).await;
+        if !problems.is_empty() {
+            return Err(Failure(problems));
         }
-        let plans = application.on_each().into_iter().map(|application| plan(context, application, out));
-        let mut plans = failure::all(join_all(plans).await)?;
-        outcome.truth = out.map(|file| format!("`shipway deploy --plan {}` does this, or refuses", file.display()));
+        let (mut plans, parts): (Vec<Plan>, Vec<Planned>) = asked.into_iter().unzip();
+        if let Some(file) = &options.out {
+            planned::write(context, &parts, file)?;
+            outcome.truth = Some(format!("`shipway deploy --plan {}` does this, or refuses", file.display()));
+        }
         if options.exit_code && plans.iter().any(Plan::has_changes) {
             outcome.exit = Exit::Changes;
         }
-        outcome.answer = match plans.len() {
-            1 => Answer::Plan(Box::new(plans.remove(0))),
-            _ => Answer::Plans(plans),
+        outcome.answer = match several {
+            true => Answer::Plans(plans),
+            false => plans.pop().map_or(Answer::Nothing, |plan| Answer::Plan(Box::new(plan))),
         };
         Ok(())
     })
     .await
 }
 
-async fn plan(context: &Context, mut application: Application, out: Option<&Path>) -> Result<Plan, Failure> {
+/// What is told of one cluster, and what is kept of it.
+async fn plan(context: &Context, mut application: Application) -> Result<(Plan, Planned), Failure> {
     // server and images are the answer's own first lines
     let cluster = application.connect_quietly(context).await?;
     application.learn_kinds(&cluster).await?;
-    let planned = ask(context, &application, &cluster, out).await;
+    let planned = ask(context, &application, &cluster).await;
     rights::explain(&application, &cluster, planned).await
 }
 
-async fn ask(
-    context: &Context,
-    application: &Application,
-    cluster: &Cluster,
-    out: Option<&Path>,
-) -> Result<Plan, Failure> {
+async fn ask(context: &Context, application: &Application, cluster: &Cluster) -> Result<(Plan, Planned), Failure> {
     let registry = application.registry(context);
     let images = application.find_images(&registry).await?;
     let target = &application.target;
@@ -84,10 +84,8 @@ async fn ask(
     let cluster = &cluster.having_read(ground.body());
     let prepared = prepare::prepare(context, application, cluster, images, Base { first, ..base }).await?;
     ground.refuse_others(&prepared.history)?;
-    if let Some(file) = out {
-        planned::write(context, application, cluster, &prepared, file)?;
-    }
-    Ok(Plan {
+    let planned = planned::of(application, cluster, &prepared);
+    let plan = Plan {
         target: target.clone(),
         connection: cluster.connection().clone(),
         hooks: prepared.release.objects.iter().filter_map(hook).collect(),
@@ -97,7 +95,8 @@ async fn ask(
         lock: lock.map_or_else(|| "free".to_owned(), |holder| holder.by),
         color: prepared.release.color,
         warnings: Vec::new(),
-    })
+    };
+    Ok((plan, planned))
 }
 
 fn hook(object: &crate::model::Rendered) -> Option<Hook> {

@@ -3,45 +3,41 @@
 use std::{
     hash::{BuildHasher as _, RandomState},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
     Context,
     application::Application,
+    clusters,
     failure::Failure,
     namespace,
     prepare::{self, Base, Draft, Prepared},
-    record,
+    record, rights,
 };
 use crate::{
     cluster::{Cluster, History},
     config::ImageSettings,
     files, kinds,
     model::{
-        Evidence, Exit, Image, Live, ObjectId, Origin, Problem, Reference, Release, Rendered, SourceEvent, Sourced,
-        Target, Traffic,
+        Event, Evidence, Exit, Image, Listener, Live, ObjectId, Origin, Problem, Reference, Release, Rendered,
+        SourceEvent, Sourced, Target, Traffic,
     },
     plan::{self, Content, Planned, PlannedObject},
     registry::Registry,
 };
 
-/// Writes what was prepared into a file that only its owner may read.
-pub(super) fn write(
-    context: &Context,
-    application: &Application,
-    cluster: &Cluster,
-    prepared: &Prepared,
-    file: &Path,
-) -> Result<(), Failure> {
-    let planned = of(application, cluster, prepared);
+/// Writes what was planned, for one cluster or several, into a file that only its owner may read.
+pub(super) fn write(context: &Context, parts: &[Planned], file: &Path) -> Result<(), Failure> {
     let name = file.display().to_string();
-    let text = plan::encode(&planned).map_err(|error| {
+    let text = plan::encode(parts).map_err(|error| {
         Problem::new("plan-file", Exit::Bug, format!("the plan cannot be written to {name}: {error}"))
     })?;
     Ok(files::write_private(&context.directory.join(file), &name, &text)?)
 }
 
-fn of(application: &Application, cluster: &Cluster, prepared: &Prepared) -> Planned {
+/// What is kept of a release that was prepared for one cluster.
+pub(super) fn of(application: &Application, cluster: &Cluster, prepared: &Prepared) -> Planned {
     let Prepared { release, history, jobs, changes, .. } = prepared;
     let Release { target, images, color, objects } = release;
     let settings = &application.checkout.settings;
@@ -59,6 +55,7 @@ fn of(application: &Application, cluster: &Cluster, prepared: &Prepared) -> Plan
         at: jiff::Timestamp::now(),
         by: record::holder(target),
         server: cluster.connection().server.clone(),
+        context: application.checkout.settings.context.as_ref().map(|context| context.value.clone()),
         app: target.app.clone(),
         environment: target.environment.value.clone(),
         namespace: target.namespace.value.clone(),
@@ -86,11 +83,11 @@ fn is_confidential(object: &Rendered) -> bool {
     kinds::find(&object.id.group, &object.id.kind).is_some_and(|kind| kind.confidential)
 }
 
-/// Reads a plan.
+/// Reads a plan, a part for each cluster.
 ///
 /// # Errors
 /// It is none, was changed, or is of another version.
-pub(super) fn read(context: &Context, file: &Path) -> Result<Planned, Failure> {
+pub(super) fn read(context: &Context, file: &Path) -> Result<Vec<Planned>, Failure> {
     let name = file.display().to_string();
     let text = files::read_text(&context.directory.join(file), &name)?;
     Ok(plan::decode(&text.text, &name)?)
@@ -99,8 +96,10 @@ pub(super) fn read(context: &Context, file: &Path) -> Result<Planned, Failure> {
 /// The app as the plan has it. Manifests are read only where the plan lacks values of Secrets.
 ///
 /// # Errors
-/// The plan is for another app, environment or namespace than this checkout goes to.
-pub(super) fn application(context: &Context, planned: &Planned, files: &[PathBuf]) -> Result<Application, Failure> {
+/// The plan is for another app, environment, namespace or other clusters than this checkout goes to; `files` say what the
+/// plan has.
+pub(super) fn application(context: &Context, parts: &[Planned], files: &[PathBuf]) -> Result<Application, Failure> {
+    let planned = &parts[0];
     let mut application = Application::without_manifests(context)?;
     let settings = &mut application.checkout.settings;
     [settings.prune, settings.prune_all, settings.yes_prune] = planned.prune;
@@ -114,6 +113,7 @@ pub(super) fn application(context: &Context, planned: &Planned, files: &[PathBuf
         let hint = format!("run it in the repository of {}, with `--env {}`", planned.app, planned.environment);
         return Err(Problem::new("plan-elsewhere", Exit::Input, text).hint(hint).into());
     }
+    same_clusters(parts, &application)?;
     let origin = || Origin::Rule(format!("the plan of {}", planned.at.strftime("%Y-%m-%d %H:%M UTC")));
     let sourced = |text: &String| Sourced::new(text.clone(), origin());
     application.target = Target {
@@ -128,10 +128,72 @@ pub(super) fn application(context: &Context, planned: &Planned, files: &[PathBuf
     application.images = planned.images.iter().map(settings).collect();
     application.given = planned.given;
     let has_secrets = planned.objects.iter().any(|object| matches!(object.content, Content::Keyed(_)));
+    let needs_files = has_secrets && planned.given;
+    if !files.is_empty() && !needs_files {
+        let text = "`--plan` does what is in its file, and `-f` names manifests";
+        let hint = "leave out one of them; `-f` goes with a plan only where that was made with `-f` and has Secrets";
+        return Err(Problem::new("usage", Exit::Input, text).hint(hint).into());
+    }
     if has_secrets {
         application.read_manifests(context, files)?;
     }
     Ok(application)
+}
+
+/// The plan has a part for each cluster of this run, in their order. One for a single cluster is known by its server.
+fn same_clusters(parts: &[Planned], application: &Application) -> Result<(), Failure> {
+    let here: Vec<String> = application.contexts().into_iter().map(|context| context.value).collect();
+    let theirs: Vec<String> = parts.iter().filter_map(|part| part.context.clone()).collect();
+    if (parts.len() < 2 && here.len() < 2) || theirs == here {
+        return Ok(());
+    }
+    let asked = application.checkout.settings.context.as_ref().map(|context| context.value.clone());
+    let listed = |names: &[String]| if names.is_empty() { "one cluster".to_owned() } else { names.join(", ") };
+    let here = if here.is_empty() { asked.into_iter().collect() } else { here };
+    let text = format!("the plan is for {}, and this is for {}", listed(&theirs), listed(&here));
+    let problem = Problem::new("plan-elsewhere", Exit::Input, text);
+    Err(match &theirs[..] {
+        [one] => problem.hint(format!("`--context {one}` takes that cluster alone")),
+        _ => problem.hint("leave `--context` out, or make a plan for these clusters: `shipway plan --out FILE`"),
+    }
+    .into())
+}
+
+/// The part of the cluster that the application is on.
+pub(super) fn part<'p>(parts: &'p [Planned], application: &Application) -> &'p Planned {
+    let context = application.checkout.settings.context.as_ref().map(|context| &context.value);
+    parts.iter().find(|part| part.context.as_ref() == context).unwrap_or(&parts[0])
+}
+
+/// Asks all clusters of a plan whether everything is as it was, so that none is written to where another has changed.
+/// Each is asked again once its lock is held.
+///
+/// # Errors
+/// What is not as it was, each with its cluster.
+pub(super) async fn check(context: &Context, application: &Application, parts: &[Planned]) -> Result<(), Failure> {
+    if parts.len() < 2 {
+        return Ok(());
+    }
+    // what is kept, say, is told where it is carried out
+    let quiet = Context { listener: Arc::new(Unheard), ..context.clone() };
+    let (_, problems) = clusters::ask(application.clone(), async |mut application| {
+        let cluster = application.connect_quietly(context).await?;
+        application.learn_kinds(&cluster).await?;
+        let part = part(parts, &application);
+        let same = async {
+            let base = prepare::base(&application, &cluster).await?;
+            prepare(&quiet, &application, &cluster, (part, None), base).await.map(drop)
+        };
+        rights::explain(&application, &cluster, same.await).await
+    })
+    .await;
+    if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
+}
+
+struct Unheard;
+
+impl Listener for Unheard {
+    fn on(&self, _: Event) {}
 }
 
 /// Asks the registry for the images of the plan, and tells them.

@@ -151,3 +151,41 @@ pub(super) fn release_bodies(live: &mut [Live], rehearsals: &[Rehearsal]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Record, Resource};
+
+    #[test]
+    fn only_the_record_of_a_success_is_a_proof() {
+        let applied = Applied {
+            id: ObjectId { group: String::new(), kind: "ConfigMap".into(), namespace: None, name: "a".into() },
+            resource: Resource {
+                group: String::new(),
+                version: "v1".into(),
+                kind: "ConfigMap".into(),
+                plural: "configmaps".into(),
+                namespaced: true,
+            },
+            uid: "1".into(),
+            generation: 0,
+            resource_version: "7".into(),
+            hash: "h".into(),
+            ours: None,
+            at: None,
+        };
+        let record = |revision, state| Record { applied: vec![applied.clone()], ..Record::sample(revision, state) };
+        let proven = |states: &[RecordState]| {
+            let records = states.iter().zip(1..).map(|(state, revision)| record(revision, *state)).collect();
+            trusted(&History { records, next: 9 }).len()
+        };
+        use RecordState::{Failed, Running, Succeeded, Superseded};
+        assert_eq!(proven(&[]), 0);
+        assert_eq!(proven(&[Failed, Succeeded]), 1);
+        // one that was killed is marked as running, and may have written anything
+        for last in [Running, Failed, Superseded] {
+            assert_eq!(proven(&[Succeeded, last]), 0, "{last:?}");
+        }
+    }
+}

@@ -1,12 +1,14 @@
 //! `rollback`: an earlier release is applied again, out of its record, and proven as a deploy is; by hand, or where a
 //! deploy has failed and the configuration asks for it.
 
+use std::sync::OnceLock;
+
 use tokio::time::{Duration, Instant};
 
 use super::{
     Context,
     application::Application,
-    consent,
+    clusters, consent,
     delivery::Delivery,
     failure::{Failure, conclude},
     prepare::{self, Prepared},
@@ -28,53 +30,89 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
-        let started = Instant::now();
-        let mut application = Application::without_manifests(context)?;
-        let cluster = application.connect(context).await?;
-        let history = prepare::history(&application, &cluster).await?;
-        let newest = history.records.last().map(|record| record.revision);
-        let source = plan::choose(&history.records, options.revision)?.clone();
-        application.take_up(&source);
-        application.announce(context, outcome);
-        context.tell(Note::attention("rollback", format!("goes back to {}", named(&source))));
-        outcome.images = source.images.iter().map(PodsOnImage::none).collect();
-        let registry = application.registry(context);
-        recorded::ask_for_images(context, &application, &registry, &source).await?;
-        consent::confirm(context, &application)?;
-        let lease = record::take_lease(context, &application, &cluster).await?;
+        let application = Application::without_manifests(context)?;
+        // what the first cluster goes back to is what all go back to
+        let chosen = OnceLock::new();
+        clusters::each(context, application, outcome, async |context, application, outcome, leads| {
+            let started = Instant::now();
+            let cluster = application.connect(context).await?;
+            let history = prepare::history(application, &cluster).await?;
+            let source = match chosen.get() {
+                None => plan::choose(&history.records, options.revision)?.clone(),
+                Some(leading) => plan::counterpart(&history.records, leading)?.clone(),
+            };
+            let newest = history.records.last();
+            if !leads && newest.is_some_and(|newest| newest.revision == source.revision) {
+                outcome.truth = Some(format!("{} runs already", named(&source)));
+                return Ok(());
+            }
+            application.take_up(&source);
+            if leads {
+                let _ = chosen.set(source.clone());
+                application.announce(context, outcome);
+            }
+            context.tell(Note::attention("rollback", format!("goes back to {}", named(&source))));
+            outcome.images = source.images.iter().map(PodsOnImage::none).collect();
+            let registry = application.registry(context);
+            if leads {
+                recorded::ask_for_images(context, application, &registry, &source).await?;
+                consent::confirm(context, application)?;
+            }
+            let back = Back { source, newest: newest.map(|record| record.revision), options, started };
+            back.go(&Delivery { context, application, cluster: &cluster, registry: &registry }, outcome).await
+        })
+        .await
+    })
+    .await
+}
+
+/// A rollback whose release is chosen.
+struct Back {
+    source: Record,
+    newest: Option<u64>,
+    options: Options,
+    started: Instant,
+}
+
+impl Back {
+    /// Under the lock, which is taken here.
+    async fn go(&self, delivery: &Delivery<'_>, outcome: &mut Outcome) -> Result<(), Failure> {
+        let Delivery { context, application, cluster, .. } = *delivery;
+        let lease = record::take_lease(context, application, cluster).await?;
         let rules = application.checkout.settings.rules();
         let patience = Duration::from_secs_f64(rules.timeout);
-        let deadline = started + Duration::from_secs_f64(rules.max_time);
+        let deadline = self.started + Duration::from_secs_f64(rules.max_time);
         let cluster = lease.guard(&cluster.with_patience(patience, &context.stop).until(deadline));
-        let delivery = Delivery { context, application: &application, cluster: &cluster, registry: &registry };
+        let delivery = Delivery { cluster: &cluster, ..*delivery };
         let ended = async {
-            let prepared = recorded::prepare(context, &application, &cluster, &source, options.hooks).await?;
-            unchanged_since(&prepared, newest, &source, options)?;
+            let prepared = recorded::prepare(context, application, &cluster, &self.source, self.options.hooks).await?;
+            self.unchanged_since(&prepared)?;
             let addresses = delivery.carry_out(&prepared, outcome).await?;
-            outcome.truth = Some(truth(&prepared.release, &source, started, &addresses));
+            outcome.truth = Some(truth(&prepared.release, &self.source, self.started, &addresses));
             Ok(())
         };
         let ended = ended.await;
         record::let_go(lease, ended).await
-    })
-    .await
+    }
+
+    /// What was chosen before the lock was taken holds under it: nobody has deployed in between, or the revision was named.
+    fn unchanged_since(&self, prepared: &Prepared) -> Result<(), Failure> {
+        let records = &prepared.history.records;
+        let is_there = records.iter().any(|record| record.revision == self.source.revision);
+        let is_same = records.last().map(|record| record.revision) == self.newest;
+        if is_there && (self.options.revision.is_some() || is_same) {
+            return Ok(());
+        }
+        let text = "somebody else has deployed meanwhile";
+        Err(Problem::new("changed-meanwhile", Exit::Cluster, text)
+            .hint("`shipway history`, then the same again")
+            .into())
+    }
 }
 
 /// `revision 7 (master-3f36e234)`
 fn named(record: &Record) -> String {
     format!("revision {} ({})", record.revision, record.tag)
-}
-
-/// What was chosen before the lock was taken holds under it: nobody has deployed in between, or the revision was named.
-fn unchanged_since(prepared: &Prepared, newest: Option<u64>, source: &Record, options: Options) -> Result<(), Failure> {
-    let records = &prepared.history.records;
-    let is_there = records.iter().any(|record| record.revision == source.revision);
-    let is_same = records.last().map(|record| record.revision) == newest;
-    if is_there && (options.revision.is_some() || is_same) {
-        return Ok(());
-    }
-    let text = "somebody else has deployed meanwhile";
-    Err(Problem::new("changed-meanwhile", Exit::Cluster, text).hint("`shipway history`, then the same again").into())
 }
 
 fn truth(release: &Release, source: &Record, started: Instant, addresses: &[String]) -> String {

@@ -39,6 +39,8 @@ pub(crate) enum PlanError {
     NoWayBack,
     #[error("{}", no_release(*revision, *state))]
     NoRelease { revision: u64, state: Option<RecordState>, known: Vec<String> },
+    #[error("{tag} was never proven here")]
+    NoCounterpart { tag: String, known: Vec<String> },
     #[error("{color} holds revision {revision} already, and only its traffic goes elsewhere")]
     OnlyTraffic { color: String, revision: u64 },
     #[error("`{color}` is no colour of this app ({known})")]
@@ -70,7 +72,7 @@ impl Explain for PlanError {
             Self::Dirty { .. } => "dirty",
             Self::Backwards { .. } => "backwards",
             Self::NoWayBack => "no-way-back",
-            Self::NoRelease { .. } => "revision-unknown",
+            Self::NoRelease { .. } | Self::NoCounterpart { .. } => "revision-unknown",
             Self::OnlyTraffic { .. } => "only-traffic",
             Self::UnknownColor { .. } => "color-unknown",
             Self::NothingProven | Self::NothingServes { .. } | Self::Overwritten { .. } => "nothing-proven",
@@ -118,6 +120,12 @@ impl Explain for PlanError {
             Self::NoWayBack => "`shipway deploy --tag TAG` deploys any tag that is at the registry".into(),
             Self::NoRelease { known, .. } if known.is_empty() => "`shipway history` shows what there is".into(),
             Self::NoRelease { known, .. } => format!("there are {}", known.join(", ")),
+            Self::NoCounterpart { known, .. } if known.is_empty() => {
+                "`shipway deploy` with `--context` brings a release there".into()
+            }
+            Self::NoCounterpart { known, .. } => {
+                format!("with `--context`, `shipway rollback N` goes back to one of {}", known.join(", "))
+            }
             Self::OnlyTraffic { .. } => "`shipway switch --back` moves the traffic there".into(),
             Self::UnknownColor { .. } => "see `blue_green.colors` in shipway.yaml".into(),
             Self::NothingProven | Self::Overwritten { .. } | Self::NothingServes { .. } => {

@@ -14,18 +14,38 @@ pub(crate) fn choose(records: &[Record], wanted: Option<u64>) -> Result<&Record,
     let Some(revision) = wanted else {
         return before(&records.iter().collect::<Vec<_>>()).ok_or(PlanError::NoWayBack);
     };
-    let proven = |record: &&Record| record.state == RecordState::Succeeded;
     let found = records.iter().find(|record| record.revision == revision);
-    found.filter(proven).ok_or_else(|| PlanError::NoRelease {
+    found.filter(|record| record.state == RecordState::Succeeded).ok_or_else(|| PlanError::NoRelease {
         revision,
         state: found.map(|record| record.state),
-        known: records
-            .iter()
-            .rev()
-            .filter(proven)
-            .map(|record| format!("{} ({})", record.revision, record.tag))
-            .collect(),
+        known: proven(records),
     })
+}
+
+/// What another cluster has of the release that was chosen in the first one: their numbers need not agree, where a run
+/// failed in one of them. Of several with its commit, tag and images that with most of its objects, and then the newest.
+///
+/// # Errors
+/// It was never proven there.
+pub(crate) fn counterpart<'r>(records: &'r [Record], chosen: &Record) -> Result<&'r Record, PlanError> {
+    let sha = |record: &Record| record.commit.as_ref().map(|commit| commit.sha.clone());
+    let is_alike = |record: &&Record| {
+        record.state == RecordState::Succeeded
+            && (sha(record), &record.tag, &record.images) == (sha(chosen), &chosen.tag, &chosen.images)
+    };
+    let common = |record: &&Record| {
+        let theirs: BTreeSet<_> = record.applied.iter().map(|applied| (&applied.id, &applied.hash)).collect();
+        let shared = chosen.applied.iter().filter(|applied| theirs.contains(&(&applied.id, &applied.hash))).count();
+        (shared, record.revision)
+    };
+    let found = records.iter().filter(is_alike).max_by_key(common);
+    found.ok_or_else(|| PlanError::NoCounterpart { tag: chosen.tag.clone(), known: proven(records) })
+}
+
+/// `7 (master-9c1f0d2e)`, the newest first.
+fn proven(records: &[Record]) -> Vec<String> {
+    let proven = records.iter().rev().filter(|record| record.state == RecordState::Succeeded);
+    proven.map(|record| format!("{} ({})", record.revision, record.tag)).collect()
 }
 
 /// Whether a release can be gone back to in an app of two colours: not where the idle colour holds it as it was, for
@@ -139,6 +159,28 @@ mod tests {
             }
         };
         rows.iter().enumerate().map(record).collect()
+    }
+
+    #[test]
+    fn the_same_release_in_another_cluster() {
+        let tagged = |rows: &[(RecordState, &str)], tags: &[&str]| -> Vec<Record> {
+            let found = records(rows).into_iter().zip(tags);
+            found.map(|(record, tag)| Record { tag: (*tag).into(), ..record }).collect()
+        };
+        let first = tagged(&[(Succeeded, "a"), (Succeeded, "b"), (Failed, "c")], &["t1", "t2", "t3"]);
+        let found = |records: &[Record], chosen: &Record| counterpart(records, chosen).map(|record| record.revision);
+        // the second cluster never got the release that failed in the first, and has others
+        let second = tagged(
+            &[(Failed, "a"), (Succeeded, "a"), (Succeeded, "b"), (Succeeded, "x"), (Succeeded, "b")],
+            &["t1", "t1", "t2", "t2", "t2"],
+        );
+        assert_eq!(found(&second, &first[0]), Ok(2));
+        assert_eq!(found(&second, &first[1]), Ok(5));
+        assert_eq!(found(&second[..4], &first[1]), Ok(3));
+        let unknown = found(&second[..2], &first[1]).unwrap_err();
+        assert_eq!((unknown.code(), unknown.exit()), ("revision-unknown", Exit::Input));
+        assert_eq!(unknown.to_string(), "t2 was never proven here");
+        assert!(unknown.hints()[0].contains("2 (t1)"), "{:?}", unknown.hints());
     }
 
     #[test]

@@ -15,14 +15,16 @@ use crate::model::{
 };
 
 /// Counts up when an older shipway could misread a plan.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// A plan that was read, or is to be written.
+/// What is planned for one cluster; a file has a part for each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Planned {
     pub at: Timestamp,
     pub by: String,
     pub server: String,
+    /// The context that it was reached by, if any.
+    pub context: Option<String>,
     pub app: String,
     pub environment: String,
     pub namespace: String,
@@ -110,14 +112,14 @@ struct Header {
 }
 
 /// The text of the file.
-pub(crate) fn encode(planned: &Planned) -> Result<String, serde_json::Error> {
-    let body = serde_json::to_string(planned)?;
+pub(crate) fn encode(parts: &[Planned]) -> Result<String, serde_json::Error> {
+    let body = serde_json::to_string(parts)?;
     let header = Header { shipway_plan: VERSION, sha256: hex(&Sha256::digest(body.as_bytes())) };
     Ok(format!("{}\n{body}\n", serde_json::to_string(&header)?))
 }
 
-/// Reads such a text; `name` is what messages call the file.
-pub(crate) fn decode(text: &str, name: &str) -> Result<Planned, SavedError> {
+/// Reads such a text: at least one part. `name` is what messages call the file.
+pub(crate) fn decode(text: &str, name: &str) -> Result<Vec<Planned>, SavedError> {
     let no_plan = || SavedError::NoPlan { name: name.to_owned() };
     let (header, body) = text.split_once('\n').ok_or_else(no_plan)?;
     let header: Header = serde_json::from_str(header).map_err(|_| no_plan())?;
@@ -128,7 +130,8 @@ pub(crate) fn decode(text: &str, name: &str) -> Result<Planned, SavedError> {
     if header.sha256 != hex(&Sha256::digest(body.as_bytes())) {
         return Err(SavedError::Broken { name: name.to_owned() });
     }
-    serde_json::from_str(body).map_err(|_| no_plan())
+    let parts: Vec<Planned> = serde_json::from_str(body).map_err(|_| no_plan())?;
+    if parts.is_empty() { Err(no_plan()) } else { Ok(parts) }
 }
 
 /// The keyed hash of a text.
@@ -280,6 +283,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             by: "alice".into(),
             server: "https://203.0.113.1".into(),
+            context: None,
             app: "demo".into(),
             environment: "qa".into(),
             namespace: "demo-qa".into(),
@@ -305,14 +309,15 @@ mod tests {
 
     #[test]
     fn a_plan_comes_back_as_it_was_written_or_not_at_all() {
-        let plan = planned(None);
-        let text = encode(&plan).unwrap();
-        assert_eq!(decode(&text, "f"), Ok(plan));
+        let parts = vec![planned(None), Planned { context: Some("west".into()), ..planned(None) }];
+        let text = encode(&parts).unwrap();
+        assert_eq!(decode(&text, "f"), Ok(parts));
+        assert_eq!(decode(&encode(&[]).unwrap(), "f"), Err(SavedError::NoPlan { name: "f".into() }));
         let broken = Err(SavedError::Broken { name: "f".into() });
         assert_eq!(decode(&text.replace("demo-qa", "demo"), "f"), broken);
         assert_eq!(decode(&text[..text.len() - 9], "f"), broken);
-        let other = text.replace("\"shipway_plan\":1", "\"shipway_plan\":2");
-        assert_eq!(decode(&other, "f"), Err(SavedError::Version { name: "f".into(), found: 2 }));
+        let other = text.replace("\"shipway_plan\":2", "\"shipway_plan\":3");
+        assert_eq!(decode(&other, "f"), Err(SavedError::Version { name: "f".into(), found: 3 }));
         for text in ["", "{}", "kind: Deployment\n", "{}\n{}\n"] {
             assert_eq!(decode(text, "f"), Err(SavedError::NoPlan { name: "f".into() }), "{text}");
         }

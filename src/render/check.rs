@@ -1,7 +1,5 @@
 //! What must be a text and is not: a commit label such as `12345e67` is a number to YAML.
 
-use std::collections::HashSet;
-
 use serde_json::Value;
 
 use super::template;
@@ -34,35 +32,6 @@ pub(super) fn untexts(object: &Object) -> Vec<Untext> {
         }
     }
     found
-}
-
-/// A variable of a container that a later one of the same name overrides.
-pub(super) struct Overridden {
-    pub path: FieldPath,
-    pub name: String,
-}
-
-/// Takes out variables that stand twice, since the server refuses to apply them; the last one stays, as with kubectl.
-pub(super) fn drop_repeated_variables(object: &mut Object) -> Vec<Overridden> {
-    let mut dropped = Vec::new();
-    for template in template::templates(object) {
-        let lists: Vec<_> = template::containers(&object.body, &template);
-        let lists: Vec<_> = lists.into_iter().map(|(container, _)| container.key("env")).collect();
-        for list in lists {
-            let Some(Value::Array(variables)) = list.find_mut(&mut object.body) else { continue };
-            let mut later = HashSet::new();
-            for index in (0..variables.len()).rev() {
-                let Some(name) = variables[index].get("name").and_then(Value::as_str).map(str::to_owned) else {
-                    continue;
-                };
-                if !later.insert(name.clone()) {
-                    variables.remove(index);
-                    dropped.push(Overridden { path: list.index(index), name });
-                }
-            }
-        }
-    }
-    dropped
 }
 
 fn push(found: &mut Vec<Untext>, path: FieldPath, value: &Value) {

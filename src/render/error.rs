@@ -23,6 +23,8 @@ pub(crate) enum RenderError {
     GenerateName { kind: String, place: Option<Box<Place>> },
     #[error("{object} stands twice in the manifests")]
     Twice { object: Box<ObjectId>, first: Option<Box<Place>>, place: Option<Box<Place>> },
+    #[error("{what} stands twice in {object}, and the two differ")]
+    Repeated { object: Box<ObjectId>, what: String, first: Option<Box<Place>>, place: Option<Box<Place>> },
     #[error("{api_version} {kind} is gone since Kubernetes {since}", since = removed.since)]
     Removed {
         api_version: String,
@@ -84,6 +86,7 @@ impl Explain for RenderError {
             Self::Nothing { .. } => "no-manifests",
             Self::Removed { .. } => "api-version",
             Self::Twice { .. } => "object-twice",
+            Self::Repeated { .. } => "duplicate-key",
             Self::NoAppImage { .. } | Self::SeveralAppImages { .. } => "app-image",
             Self::Placeholder { .. } | Self::Image { .. } => "image-reference",
             Self::UnusedImage { .. } => "image-unused",
@@ -113,7 +116,9 @@ impl Explain for RenderError {
             Self::NotText { place, .. } => quote_it(place.as_deref()),
             Self::ApiVersion { .. } => "write the group and the version: `apps/v1`, or `v1` for the core group".into(),
             Self::GenerateName { .. } => "write metadata.name: shipway applies objects by their name".into(),
-            Self::Twice { first: Some(first), .. } => format!("remove one of them; the other one is in {first}"),
+            Self::Twice { first: Some(first), .. } | Self::Repeated { first: Some(first), .. } => {
+                format!("remove one of them; the other one is in {first}")
+            }
             Self::Directive { .. } => "write merge, replace or delete".into(),
             Self::NoAppImage { .. } => {
                 "write in shipway.yaml which one is built: `images: [{name: registry.example.com/team/app}]`".into()
@@ -156,6 +161,7 @@ impl Explain for RenderError {
     fn object(&self) -> Option<ObjectId> {
         match self {
             Self::Twice { object, .. }
+            | Self::Repeated { object, .. }
             | Self::NothingToDelete { object, .. }
             | Self::TooLarge { object, .. }
             | Self::Placeholder { object, .. }
@@ -179,6 +185,7 @@ impl Explain for RenderError {
             | Self::NotText { place, .. }
             | Self::GenerateName { place, .. }
             | Self::Twice { place, .. }
+            | Self::Repeated { place, .. }
             | Self::Removed { place, .. }
             | Self::Directive { place, .. }
             | Self::NothingToDelete { place, .. }

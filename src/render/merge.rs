@@ -8,7 +8,7 @@ use crate::model::FieldPath;
 
 type Fields = Map<String, Value>;
 
-const DIRECTIVE: &str = "$patch";
+pub(super) const DIRECTIVE: &str = "$patch";
 /// Of each group an object has one: the overlay's takes the place of the base's.
 const EITHER: [&[&str]; 2] = [&["value", "valueFrom"], &["httpGet", "tcpSocket", "exec", "grpc", "sleep"]];
 
@@ -218,6 +218,11 @@ fn merge_fields(list: &str) -> Option<&'static [&'static str]> {
 }
 
 const PROTOCOL: &str = "protocol";
+
+/// What an item of a list is known by; none where the list has no key, or the item not that field.
+pub(super) fn identity(list: &str, item: &Value) -> Option<Vec<Value>> {
+    merge_key(merge_fields(list)?, item)
+}
 
 /// What an item is known by; none where it has no such field.
 fn merge_key(fields: &[&str], item: &Value) -> Option<Vec<Value>> {

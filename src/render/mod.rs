@@ -14,6 +14,7 @@ mod random;
 mod read;
 mod recorded;
 mod release;
+mod repeated;
 mod scope;
 mod substitute;
 mod template;

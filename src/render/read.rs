@@ -6,8 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{
     RenderError,
-    check::{a_kind_of, drop_repeated_variables, untexts},
+    check::{a_kind_of, untexts},
     merge,
+    repeated::{self, Repeated},
 };
 use crate::{
     kinds,
@@ -170,11 +171,8 @@ impl Reader {
         let from = vec![at];
         match self.checked(body, &from) {
             Ok(mut object) => {
-                for variable in drop_repeated_variables(&mut object) {
-                    let place = self.found.place(&object.from, &variable.path);
-                    let text = format!("the variable `{}` stands twice: the last one wins", variable.name);
-                    let warning = Problem::new("duplicate-key", Exit::Input, text).about(object.id.clone());
-                    self.found.warnings.push(Problem { place, ..warning });
+                for repeated in repeated::settle(&mut object) {
+                    self.tell_repeated(&object, repeated);
                 }
                 for untext in untexts(&object) {
                     let place = self.found.boxed_place(&object.from, &untext.path);
@@ -188,6 +186,23 @@ impl Reader {
                 None
             }
         }
+    }
+
+    /// Of two that differ the server, kubectl and a reader may each take another one: an error.
+    fn tell_repeated(&mut self, object: &Object, Repeated { what, path, other, differs }: Repeated) {
+        let (id, place, other) = (
+            object.id.clone(),
+            self.found.boxed_place(&object.from, &path),
+            self.found.boxed_place(&object.from, &other),
+        );
+        if differs {
+            self.errors.push(RenderError::Repeated { object: id.into(), what, first: place, place: other });
+            return;
+        }
+        let text = format!("{what} stands twice: the last one wins");
+        let warning = Problem::new("duplicate-key", Exit::Input, text).about(id);
+        let warning = other.iter().fold(warning, |warning, other| warning.hint(format!("the other one is in {other}")));
+        self.found.warnings.push(Problem { place: place.map(|place| *place), ..warning });
     }
 
     fn checked(&self, body: Value, from: &[DocumentRef]) -> Result<Object, RenderError> {
@@ -482,15 +497,32 @@ mod tests {
     }
 
     #[test]
-    fn of_two_variables_of_one_name_the_last_wins_and_is_told() {
+    fn of_two_variables_that_are_alike_the_last_wins_and_is_told() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - env:\n\
-                    \u{20}   - {name: A, value: '1'}\n    - {name: B}\n    - {name: A, value: '2'}\n";
+                    \u{20}   - {name: A, value: '1'}\n    - {name: B}\n    - {name: A, value: '1'}\n";
         let manifests = read(&base(text)).unwrap();
         let env = manifests.objects().next().unwrap().body["spec"]["containers"][0]["env"].clone();
-        assert_eq!(env, json!([{"name": "B"}, {"name": "A", "value": "2"}]));
+        assert_eq!(env, json!([{"name": "B"}, {"name": "A", "value": "1"}]));
         let [warning] = &manifests.warnings[..] else { panic!("{:?}", manifests.warnings) };
         assert_eq!(warning.text, "the variable `A` stands twice: the last one wins");
         assert_eq!(warning.place.as_ref().unwrap().line, 7);
+        assert_eq!(warning.hints, ["the other one is in kubernetes/a.yaml:9:7"]);
+    }
+
+    #[test]
+    fn two_variables_of_one_name_that_differ_are_told_with_all_other_faults() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - env:\n\
+                    \u{20}   - name: A\n      value: '1'\n    - name: A\n      valueFrom: {}\n---\nkind: Pod\n";
+        let errors = read(&base(text)).unwrap_err();
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        assert_eq!(errors[0].to_string(), "the variable `A` stands twice in pod/a, and the two differ");
+        let place = errors[0].place().unwrap();
+        assert_eq!(
+            (place.to_string().as_str(), place.snippet.as_deref()),
+            ("kubernetes/a.yaml:9:7", Some("    - name: A"))
+        );
+        assert_eq!(errors[0].hints(), ["remove one of them; the other one is in kubernetes/a.yaml:7:7"]);
+        assert_eq!((errors[0].code(), errors[0].exit()), ("duplicate-key", Exit::Input));
     }
 
     #[test]

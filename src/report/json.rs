@@ -109,6 +109,7 @@ fn answer(answer: &Answer) -> Value {
         Answer::Status(status) => json!({ "status": status }),
         Answer::Environments(found) => json!({ "environments": found.environments }),
         Answer::History(history) => json!({ "history": history }),
+        Answer::Histories(histories) => json!({ "histories": histories }),
     }
 }
 

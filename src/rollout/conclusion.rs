@@ -2,12 +2,9 @@
 
 use serde_json::Value;
 
-use crate::{
-    kinds,
-    model::{Evidence, Exit, Image, ObjectId, Problem, Progress, Verdict, short_duration},
-};
+use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Verdict, short_duration};
 
-use super::{track::Track, view::View};
+use super::{proof::Proof, track::Track, view::View};
 
 /// How a rollout ended.
 #[derive(Debug)]
@@ -18,14 +15,6 @@ pub(crate) struct Conclusion {
     pub proof: Vec<Proof>,
     /// Services and Ingresses as they were last seen.
     pub entrances: Vec<Value>,
-}
-
-/// How many new pods are proven to run an image.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Proof {
-    pub image: Image,
-    pub proven: usize,
-    pub pods: usize,
 }
 
 /// Causes before effects: what cannot even start comes before what only waits for it.
@@ -126,26 +115,4 @@ impl TimeUp {
 pub(super) fn entrances(tracks: &[Track], view: &View) -> Vec<Value> {
     let leads_in = |track: &&Track| matches!(track.watched.applied.id.kind.as_str(), "Service" | "Ingress");
     tracks.iter().filter(leads_in).filter_map(|track| view.find(&track.watched.applied.id).cloned()).collect()
-}
-
-/// Of all new pods, those that are proven to run each image.
-pub(super) fn proof(tracks: &[Track], view: &View) -> Vec<Proof> {
-    let mut proofs: Vec<Proof> = Vec::new();
-    for track in
-        tracks.iter().filter(|track| !track.watched.images.is_empty() && track.watched.applied.id.kind != "Job")
-    {
-        let pods: Vec<&Value> = track.pods.iter().filter_map(|uid| view.by_uid(uid)).collect();
-        for image in &track.watched.images {
-            let known = proofs.iter().position(|proof| proof.image == *image).unwrap_or_else(|| {
-                proofs.push(Proof { image: image.clone(), proven: 0, pods: 0 });
-                proofs.len() - 1
-            });
-            for proven in pods.iter().filter_map(|pod| kinds::proves(pod, image)) {
-                proofs[known].pods += 1;
-                proofs[known].proven += usize::from(proven);
-            }
-        }
-    }
-    proofs.retain(|proof| proof.pods > 0);
-    proofs
 }

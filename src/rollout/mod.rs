@@ -3,6 +3,7 @@
 mod conclusion;
 mod logs;
 mod pods;
+mod proof;
 mod reducer;
 mod saved;
 mod selections;
@@ -10,7 +11,8 @@ mod track;
 mod traffic;
 mod view;
 
-pub(crate) use conclusion::{Conclusion, Proof};
+pub(crate) use conclusion::Conclusion;
+pub(crate) use proof::Proof;
 pub(crate) use reducer::{Effect, Input, Rollout};
 pub(crate) use saved::judge_saved;
 pub(crate) use traffic::{endpoints, traffic_ready};
@@ -239,6 +241,44 @@ mod tests {
         assert_eq!(story.end().states[0].1, Verdict::Ready);
         let proof = &story.end().proof[0];
         assert_eq!((proof.proven, proof.pods), (2, 2));
+    }
+
+    fn image_of_one_platform() -> Image {
+        let platform = crate::model::ImagePlatform {
+            platform: crate::model::Platform("linux/amd64".into()),
+            manifest: digest('b').parse().unwrap(),
+            config: digest('c').parse().unwrap(),
+        };
+        Image { platforms: vec![platform], ..image() }
+    }
+
+    /// One that is ready, whose pod reports another manifest than the deployed one.
+    fn story_of_another_manifest() -> Story {
+        let mut web = deployment("web", 1);
+        web.changed = false;
+        web.images = vec![image_of_one_platform()];
+        let mut other = pod("web-1", "web-new", running(), 0);
+        other["status"]["containerStatuses"][0]["imageID"] = json!(format!("docker-pullable://x@{}", digest('e')));
+        Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 1]), replica_set("web-new", "web", "2"), other])
+    }
+
+    #[test]
+    fn a_manifest_of_the_same_configuration_proves_a_pod() {
+        let mut story = story_of_another_manifest();
+        assert!(story.end.is_none(), "the registry is asked");
+        let [Question::ImageContent(asked)] = &story.asked[..] else { panic!("{:?}", story.asked) };
+        assert_eq!(asked.digest.as_ref().unwrap().as_str(), digest('e'));
+        story.answer(Reply::Image(Box::new(image_of_one_platform())));
+        assert_eq!(story.end().proof[0].proven, 1);
+
+        for reply in [Reply::ImageMissing, Reply::Image(Box::new(image()))] {
+            let mut story = story_of_another_manifest();
+            story.answer(reply);
+            assert_eq!((story.end().proof[0].proven, story.end().problems.len()), (0, 0));
+        }
+        let mut story = story_of_another_manifest();
+        story.pass(4.0);
+        assert_eq!((story.end().proof[0].proven, story.end().problems.len()), (0, 0), "nobody waits for long");
     }
 
     #[test]

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
-    conclusion::{Conclusion, Proof, TimeUp, entrances, problems, proof},
+    conclusion::{Conclusion, TimeUp, entrances, problems},
     logs::Logs,
+    proof::{proof, questions, unconfirmed},
     selections::{Backing, selections, selections_at_rest},
-    track::{Surroundings, Track, later, seconds_between},
+    track::{Surroundings, Track, is_starting, keep_failure, later, seconds_between},
     view::View,
 };
 use crate::{
@@ -59,6 +60,10 @@ enum Phase {
     Settling {
         since: Timestamp,
         endings: u32,
+    },
+    /// All held for long enough; what proves the last pods is awaited until then.
+    Proving {
+        until: Timestamp,
     },
     /// The verdict stands; evidence is awaited until then.
     Closing {
@@ -204,7 +209,9 @@ impl Rollout {
 
     fn tell(&mut self, index: usize, now: Timestamp, effects: &mut Vec<Effect>) {
         let track = &mut self.tracks[index];
-        let news = (track.verdict.word(), track.verdict.problem().map(|problem| problem.code), track.progress.clone());
+        // a suspicion is told although what it may become is known already
+        let word = if matches!(track.verdict, Verdict::Suspect { .. }) { "suspect" } else { track.verdict.word() };
+        let news = (word, track.verdict.problem().map(|problem| problem.code), track.progress.clone());
         if track.said.as_ref() != Some(&news) {
             track.said = Some(news);
             self.said = now;
@@ -258,7 +265,15 @@ impl Rollout {
                 if self.needs_settling() {
                     effects.push(Effect::Say(RolloutEvent::Settling { seconds: self.rules.settle }));
                     self.phase = Phase::Settling { since: now, endings: self.endings() };
+                    self.ask_for_proof(now, effects);
                 } else {
+                    self.prove(now, effects);
+                }
+            }
+            Phase::Proving { until } => {
+                if !self.tracks.iter().all(|track| track.verdict.holds()) {
+                    self.phase = Phase::Watching;
+                } else if now >= until || !self.ask_for_proof(now, effects) {
                     self.finish(now, false, effects);
                 }
             }
@@ -272,8 +287,29 @@ impl Rollout {
         } else if self.endings() > endings {
             self.phase = Phase::Settling { since: now, endings: self.endings() };
         } else if now >= later(since, self.rules.settle) && self.tracks.iter().all(|track| !track.dirty) {
+            self.prove(now, effects);
+        }
+    }
+
+    /// Ends well, once it is known what nodes report.
+    fn prove(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
+        if self.ask_for_proof(now, effects) {
+            self.phase = Phase::Proving { until: later(now, EVIDENCE) };
+        } else {
             self.finish(now, false, effects);
         }
+    }
+
+    /// True where a reply is awaited.
+    fn ask_for_proof(&mut self, now: Timestamp, effects: &mut Vec<Effect>) -> bool {
+        let mut open = questions(&self.tracks, &self.view);
+        open.retain(|question| !self.replies.contains_key(question));
+        for question in &open {
+            if self.asked.insert(question.clone(), now).is_none() {
+                effects.push(Effect::Ask(question.clone()));
+            }
+        }
+        !open.is_empty()
     }
 
     /// Only new pods can still fall over.
@@ -328,7 +364,7 @@ impl Rollout {
 
     fn finish(&mut self, now: Timestamp, timed_out: bool, effects: &mut Vec<Effect>) {
         self.phase = Phase::Done;
-        let proof = proof(&self.tracks, &self.view);
+        let proof = proof(&self.tracks, &self.view, &self.replies);
         let unproven = proof.iter().filter(|proof| proof.proven < proof.pods).map(unconfirmed);
         effects.extend(unproven.map(|problem| Effect::Say(RolloutEvent::Warning { problem })));
         let time = self.time_up(now).unwrap_or(TimeUp { timed_out, after: 0.0, without_progress: false });
@@ -386,7 +422,7 @@ impl Rollout {
         ];
         match self.phase {
             Phase::Settling { since, .. } => moments.push(later(since, self.rules.settle)),
-            Phase::Closing { until, .. } => moments.push(until),
+            Phase::Closing { until, .. } | Phase::Proving { until } => moments.push(until),
             Phase::Watching | Phase::Done => {}
         }
         for track in &self.tracks {
@@ -410,37 +446,4 @@ fn keys(track: &Track) -> impl Iterator<Item = String> {
     let service =
         (id.kind == "Service").then(|| super::view::service_key(id.namespace.as_deref().unwrap_or_default(), &id.name));
     std::iter::once(track.watched.applied.uid.clone()).chain(service)
-}
-
-/// It makes its way and nothing speaks against it.
-fn is_starting(track: &Track) -> bool {
-    match &track.verdict {
-        Verdict::Waiting { problem } => {
-            let harmless = |problem: &Problem| matches!(problem.code, "not-ready" | "volume-failing");
-            track.progress.wanted > 0 && problem.as_ref().is_none_or(harmless)
-        }
-        _ => false,
-    }
-}
-
-/// While evidence is gathered a failure stays one, whatever the pod does meanwhile.
-fn keep_failure(track: &mut Track, before: Verdict) {
-    let was = match &before {
-        Verdict::Failed { problem } | Verdict::Gone { problem } => problem.code,
-        _ => return,
-    };
-    match &track.verdict {
-        Verdict::Waiting { problem: Some(problem) } | Verdict::Suspect { problem, .. } if problem.code == was => {
-            track.verdict = Verdict::Failed { problem: problem.clone() };
-        }
-        Verdict::Failed { problem } | Verdict::Gone { problem } if problem.code == was => {}
-        _ => track.verdict = before,
-    }
-}
-
-fn unconfirmed(proof: &Proof) -> Problem {
-    let (proven, pods, image) = (proof.proven, proof.pods, proof.image.reference.short());
-    let how = if proof.image.reference.digest.is_some() { "pinned, not confirmed" } else { "by tag only" };
-    let text = format!("{proven} of {pods} pods are proven to run {image}: {how}");
-    Problem::new("not-confirmed", Exit::Done, text)
 }

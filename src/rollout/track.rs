@@ -254,3 +254,29 @@ pub(super) fn later(moment: Timestamp, seconds: f64) -> Timestamp {
 pub(super) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
 }
+
+/// It makes its way and nothing speaks against it.
+pub(super) fn is_starting(track: &Track) -> bool {
+    match &track.verdict {
+        Verdict::Waiting { problem } => {
+            let harmless = |problem: &Problem| matches!(problem.code, "not-ready" | "volume-failing");
+            track.progress.wanted > 0 && problem.as_ref().is_none_or(harmless)
+        }
+        _ => false,
+    }
+}
+
+/// While evidence is gathered a failure stays one, whatever the pod does meanwhile.
+pub(super) fn keep_failure(track: &mut Track, before: Verdict) {
+    let was = match &before {
+        Verdict::Failed { problem } | Verdict::Gone { problem } => problem.code,
+        _ => return,
+    };
+    match &track.verdict {
+        Verdict::Waiting { problem: Some(problem) } | Verdict::Suspect { problem, .. } if problem.code == was => {
+            track.verdict = Verdict::Failed { problem: problem.clone() };
+        }
+        Verdict::Failed { problem } | Verdict::Gone { problem } if problem.code == was => {}
+        _ => track.verdict = before,
+    }
+}

@@ -206,3 +206,24 @@ fn what_only_a_killed_run_made_goes_when_the_manifests_have_it_no_more() {
     let found = project.bench.try_kubectl(&["-n", &project.namespace("qa"), "get", "serviceaccount", "extra"], "");
     assert!(!found.status.success());
 }
+
+#[test]
+fn after_a_killed_run_nothing_is_taken_as_proven() {
+    let (project, proxy) = guarded("killedproof", "one");
+    proxy.run(&project, &["deploy"]).expect(0);
+    let rehearsed = || {
+        proxy.forget_seen();
+        proxy.run(&project, &["deploy"]).expect(0);
+        proxy.seen().iter().filter(|seen| seen.path.contains("dryRun=All")).count()
+    };
+    assert_eq!(rehearsed(), 0, "what equals is proven without a rehearsal");
+    // killed with its record in progress, before it wrote an object
+    small::write(&project, "two");
+    let is_object = |seen: &Seen| seen.is_write() && seen.path.contains("/configmaps/");
+    proxy.rule(Rule::when(is_object, Fault::Instead(Then::Kill)));
+    assert!(proxy.run(&project, &["deploy"]).code < 0);
+    proxy.forget_rules();
+    small::write(&project, "one");
+    assert!(rehearsed() >= 4, "a run that was killed may have written what it did not record");
+    assert_eq!(rehearsed(), 0);
+}

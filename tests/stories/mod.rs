@@ -1,6 +1,7 @@
 //! Whole runs of the real binary against real components (`script/cluster up`).
 
 mod adoption;
+mod again;
 mod blue_green;
 mod build;
 mod clusters;
@@ -14,6 +15,7 @@ mod failures;
 mod faults;
 mod history;
 mod hooks;
+mod images;
 mod interrupted;
 mod kills;
 mod live;

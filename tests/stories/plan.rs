@@ -134,7 +134,7 @@ fn a_plan_of_another_place_or_version_and_a_broken_one_are_refused() {
     for (changed, told) in [
         (text.replace("planned", "meddled"), "was changed or cut off"),
         (text[..text.len() / 2].to_owned(), "was changed or cut off"),
-        (text.replace("\"shipway_plan\":1", "\"shipway_plan\":2"), "is a plan of version 2"),
+        (text.replace("\"shipway_plan\":2", "\"shipway_plan\":3"), "is a plan of version 3"),
         ("kind: Deployment\n".to_owned(), "is no plan of shipway"),
     ] {
         fs::write(&file, changed).expect("a file");

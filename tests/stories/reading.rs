@@ -15,7 +15,11 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("nulls.yaml", "null is nothing to the server, and would count as a field of ours"),
     ("saved.yaml", "what the server owns is left out: sent back, it is a conflict"),
     ("string-data.yaml", "stringData becomes data: left in, a key that is removed later would stay"),
-    ("repeated-variables.yaml", "of two variables of one name the last one stays: the server refuses to apply both"),
+    (
+        "differing-entries.yaml",
+        "two variables, ports or mounts of one key that differ: the server refuses to apply both, and kubectl takes the last",
+    ),
+    ("repeated-variables.yaml", "of two variables that are alike the last one stays: the server refuses to apply both"),
     ("unnamed.yaml", "an object without a name cannot be applied"),
 ];
 

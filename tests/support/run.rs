@@ -61,6 +61,12 @@ impl Run {
         self
     }
 
+    /// It took at least and less than so many seconds.
+    pub fn took(&self, from: f64, to: f64) -> &Self {
+        assert!((from..to).contains(&self.seconds), "not within {from} and {to} s\n{}", self.transcript());
+        self
+    }
+
     pub fn never_says(&self, text: &str) -> &Self {
         assert!(!self.stderr.contains(text) && !self.stdout.contains(text), "says {text:?}\n{}", self.transcript());
         self
@@ -230,4 +236,13 @@ pub fn shipway(folder: &Path, variables: &[(&str, &str)], arguments: &[&str]) ->
 /// The same with something on standard input, and no variables.
 pub fn shipway_with_input(folder: &Path, arguments: &[&str], input: &str) -> Run {
     start(folder, &[], arguments, input).wait()
+}
+
+/// Runs stories all at once, which helps where they mostly wait; each that fails tells so itself.
+pub fn at_once(stories: &[fn()]) {
+    std::thread::scope(|scope| {
+        let running: Vec<_> = stories.iter().map(|story| scope.spawn(story)).collect();
+        let failed = running.into_iter().map(std::thread::ScopedJoinHandle::join).filter(Result::is_err).count();
+        assert!(failed == 0, "{failed} of {} stories failed", stories.len());
+    });
 }

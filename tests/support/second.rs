@@ -1,11 +1,16 @@
-//! A second API server with a store of its own, for stories about several clusters: objects, but no controllers and no
-//! nodes. It has the bench's certificates, so the bench's login counts there, too.
+//! A second API server with a store of its own, for stories about several clusters: objects, no nodes, and controllers
+//! only where a story starts them. It has the bench's certificates, so the bench's login counts there, too.
 
 use std::{
     fs::File,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -100,6 +105,62 @@ impl SecondCluster {
         self.processes.push(child);
     }
 
+    /// Starts some of Kubernetes' own controllers there.
+    pub fn start_controllers(&mut self, names: &[&str]) {
+        let text = std::fs::read_to_string(self.kubeconfig()).expect("a kubeconfig");
+        let mut kubeconfig: Value = serde_json::from_str(&text).expect("JSON");
+        kubeconfig["current-context"] = "west".into();
+        let own = self.folder.path().join("west").display().to_string();
+        std::fs::write(&own, kubeconfig.to_string()).expect("a kubeconfig");
+        let names = names.join(",");
+        self.run(&[
+            "controller-manager",
+            "--kubeconfig",
+            &own,
+            "--controllers",
+            &names,
+            "--leader-elect=false",
+            "--secure-port",
+            "0",
+        ]);
+    }
+
+    /// Plays the node of a namespace: takes its pods, and says of each that it runs its image and is ready.
+    pub fn play_node(&self, namespace: &str) -> PlayedNode {
+        let ended = Arc::new(AtomicBool::new(false));
+        let (until, kubeconfig) = (Arc::clone(&ended), self.kubeconfig().display().to_string());
+        let namespace = namespace.to_owned();
+        let thread = std::thread::spawn(move || {
+            let kubectl = |arguments: &[&str], input: &str| {
+                let to = ["--kubeconfig", &kubeconfig, "--context", "west", "--namespace", &namespace];
+                Bench.try_kubectl(&[&to, arguments].concat(), input)
+            };
+            let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "played"}});
+            kubectl(&["create", "-f", "-"], &node.to_string());
+            let mut address = 0_u8;
+            while !until.load(Ordering::Relaxed) {
+                let pods = kubectl(&["get", "pod", "-o", "json"], "").stdout;
+                let pods: Value = serde_json::from_slice(&pods).unwrap_or_default();
+                for pod in pods["items"].as_array().into_iter().flatten() {
+                    let name = pod["metadata"]["name"].as_str().expect("a name");
+                    if !pod["metadata"]["deletionTimestamp"].is_null() {
+                        kubectl(&["delete", "pod", name, "--force", "--grace-period=0", "--wait=false"], "");
+                    } else if pod["status"]["phase"] != "Running" {
+                        address += 1;
+                        let target = json!({"apiVersion": "v1", "kind": "Node", "name": "played"});
+                        let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name}, "target": target});
+                        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/binding");
+                        kubectl(&["create", "--raw", &path, "-f", "-"], &binding.to_string());
+                        let patch = running(pod, address).to_string();
+                        kubectl(&["patch", "pod", name, "--subresource=status", "--type=merge", "-p", &patch], "");
+                    }
+                }
+                std::thread::sleep(Duration::from_millis(250));
+            }
+        });
+        PlayedNode { ended, thread: Some(thread) }
+    }
+
     /// One file with the contexts `east` (the bench), `west` (this one) and `nowhere`, where nobody answers.
     fn write_kubeconfig(&self, bench: &Bench) {
         let text = bench.kubectl(&["config", "view", "--raw", "-o", "json"]);
@@ -154,6 +215,43 @@ impl SecondCluster {
             let said = String::from_utf8_lossy(&ready.stderr);
             assert!(started.elapsed() < START, "the second API server is not ready: {said}\n{end:#?}");
             std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+/// The status that a node gives a pod whose containers run and are ready.
+fn running(pod: &Value, address: u8) -> Value {
+    let now = &pod["metadata"]["creationTimestamp"];
+    let condition = |kind: &str| json!({"type": kind, "status": "True", "lastTransitionTime": now});
+    let container = |container: &Value| {
+        let image = container["image"].as_str().expect("an image");
+        let (name, digest) = image.split_once('@').expect("a digest");
+        let repository = name.rsplit_once(':').expect("a tag").0;
+        json!({
+            "name": container["name"], "image": name, "imageID": format!("{repository}@{digest}"), "ready": true,
+            "started": true, "restartCount": 0, "state": {"running": {"startedAt": now}},
+        })
+    };
+    let containers = pod["spec"]["containers"].as_array().expect("containers").iter();
+    let ip = format!("10.99.0.{address}");
+    let conditions = ["PodScheduled", "Initialized", "ContainersReady", "Ready"].map(condition);
+    json!({"status": {
+        "phase": "Running", "podIP": ip, "podIPs": [{"ip": ip}], "startTime": now, "conditions": conditions,
+        "containerStatuses": containers.map(container).collect::<Vec<_>>(),
+    }})
+}
+
+/// Ends when it is dropped.
+pub struct PlayedNode {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for PlayedNode {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
         }
     }
 }

@@ -66,6 +66,7 @@ pub(in crate::report) fn history() -> DeployHistory {
         app: "demo".into(),
         environment: "production".into(),
         namespace: "demo".into(),
+        context: None,
         deploys: vec![
             deploy(102, Running, 8, "master-fc598063", "alice"),
             back,

@@ -13,7 +13,9 @@ const DEPLOYS: usize = 13;
 
 pub(super) fn rows(history: &DeployHistory) -> Vec<Row> {
     let place = Line::new().strong(&history.app).dim(" · ").strong(&history.environment);
-    let mut rows = vec![Row::text(place.dim(" · ").plain(format!("namespace {}", history.namespace)))];
+    let place = place.dim(" · ").plain(format!("namespace {}", history.namespace));
+    let place = history.context.iter().fold(place, |place, context| place.dim(format!(" · context {context}")));
+    let mut rows = vec![Row::text(place)];
     rows.extend(history.deploys.iter().map(deploy));
     if history.deploys.is_empty() {
         rows.push(Row::text(Line::new().dim("no deploy yet")).indent(2));

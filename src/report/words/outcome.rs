@@ -76,5 +76,9 @@ pub(crate) fn answer(answer: &Answer) -> Shown {
         Answer::Status(status) => Shown::Rows(status::rows(status)),
         Answer::Environments(found) => Shown::Rows(environments::rows(found)),
         Answer::History(history) => Shown::Rows(history::rows(history)),
+        Answer::Histories(histories) => {
+            let blocks: Vec<Vec<Row>> = histories.iter().map(history::rows).collect();
+            Shown::Rows(blocks.join(&Row::blank()))
+        }
     }
 }

@@ -40,7 +40,9 @@ pub(super) fn said(event: &RolloutEvent) -> Vec<Said> {
             vec![Said::new(STEP, Sign::Pending, format!("all ready, watched for {} more", counts::whole(*seconds)))]
         }
         RolloutEvent::Proof { image, proven, pods } => {
-            let text = Line::new().strong(format!("{proven}/{pods}")).plain(" pods run ").strong(image.short());
+            // those that are not proven may run it as well
+            let run = if proven == pods { " pods run " } else { " pods are proven to run " };
+            let text = Line::new().strong(format!("{proven}/{pods}")).plain(run).strong(image.short());
             let sign = if proven == pods { Sign::Done } else { Sign::Pending };
             vec![Said::new("proof", sign, text)]
         }

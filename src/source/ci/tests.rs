@@ -128,6 +128,12 @@ fn circleci() {
         ("CIRCLECI=true CIRCLE_BRANCH=feature/cart", "circleci feature/cart - -"),
         // the push of a branch for which a pull request is open
         ("CIRCLECI=true CIRCLE_BRANCH=feature/cart CIRCLE_PULL_REQUEST=https://x/pull/7", "circleci feature/cart - -"),
+        // so is a pull request from one's own repository: it runs on the push of its branch
+        (
+            "CIRCLECI=true CIRCLE_BRANCH=feature/cart CIRCLE_PULL_REQUEST=https://x/pull/7 \
+             CIRCLE_PULL_REQUESTS=https://x/pull/7 CIRCLE_PR_NUMBER= CIRCLE_PR_REPONAME= CIRCLE_PR_USERNAME=",
+            "circleci feature/cart - -",
+        ),
         ("CIRCLECI=true CIRCLE_BRANCH=pull/7 CIRCLE_PR_NUMBER=7", "circleci pull/7 - 7!"),
         ("CIRCLECI=true CIRCLE_BRANCH=pull/7", "circleci pull/7 - 7!"),
         ("CIRCLECI=true CIRCLE_TAG=v1", "circleci - v1 -"),
@@ -255,6 +261,13 @@ fn codebuild() {
             "CODEBUILD_BUILD_ID=a:b CODEBUILD_WEBHOOK_TRIGGER=pr/7 CODEBUILD_WEBHOOK_HEAD_REF=refs/heads/feature/cart \
              CODEBUILD_WEBHOOK_EVENT=PULL_REQUEST_UPDATED",
             "codebuild feature/cart - 7!",
+        ),
+        // from one's own repository: its variables are those of a fork's, so nothing clears it
+        (
+            "CODEBUILD_BUILD_ID=a:b CODEBUILD_WEBHOOK_TRIGGER=pr/8 CODEBUILD_SOURCE_VERSION=pr/8 \
+             CODEBUILD_WEBHOOK_HEAD_REF=refs/heads/feature/own CODEBUILD_WEBHOOK_BASE_REF=refs/heads/trunk \
+             CODEBUILD_WEBHOOK_EVENT=PULL_REQUEST_CREATED CODEBUILD_WEBHOOK_ACTOR_ACCOUNT_ID=1",
+            "codebuild feature/own - 8!",
         ),
         // started by hand for a fork's, and merged: then it is a push
         ("CODEBUILD_BUILD_ID=a:b CODEBUILD_SOURCE_VERSION=pr/7", "codebuild - - 7!"),
