@@ -8,6 +8,7 @@ use super::{
     connect::Cluster,
     error::{ClusterError, FieldFinding, FieldOwner, Reason},
     owners,
+    patience::Tries,
     proof::applied,
     replicas,
     request::{APPLY_PATCH, Call, Failure, JSON, JSON_PATCH, object_path, path},
@@ -278,7 +279,13 @@ impl Cluster {
         });
         let mut call = Call::write(Method::DELETE, object_path(resource, id, &[]), JSON, options.to_string()).about(id);
         call.repeatable = true;
-        Ok(self.ask_if_there(&call).await?.is_some())
+        let mut tries = Tries::new();
+        match self.ask_by(&call, &mut tries).await.map_err(|failure| self.explain(failure, Some(id))) {
+            Ok(_) => Ok(true),
+            // it is gone: by an earlier try of ours, whose answer was lost
+            Err(error) if error.is_missing() => Ok(tries.may_be_done()),
+            Err(error) => Err(error),
+        }
     }
 }
 

@@ -71,6 +71,7 @@ const PATIENCE_AT_START: Duration = Duration::from_secs(4);
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 /// Bookmarks come about every minute.
 const SILENCE: Duration = Duration::from_secs(90);
+const SHORTEST_SILENCE: Duration = Duration::from_secs(2);
 
 impl Cluster {
     /// Reads the settings (context, K8S_SERVER, KUBECONFIG, `~/.kube/config`, in-cluster, in this order), obtains the
@@ -136,6 +137,11 @@ impl Cluster {
     /// it, and its rehearsal tells.
     pub(crate) fn having_read(&self, namespace: Option<serde_json::Value>) -> Self {
         Self { namespace: namespace.map(Arc::new), ..self.clone() }
+    }
+
+    /// The same cluster, where a silent watch is made anew often enough for what has to be seen within `time`.
+    pub(crate) fn seeing_within(&self, time: Duration) -> Self {
+        Self { silence: (time / 3).clamp(SHORTEST_SILENCE, self.silence.max(SHORTEST_SILENCE)), ..self.clone() }
     }
 
     /// The same cluster, with a moment after which nothing is waited for.

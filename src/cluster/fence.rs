@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 
 use super::{connect::Cluster, error::ClusterError};
@@ -13,6 +14,29 @@ use crate::model::{Claim, Stop};
 /// After half its expiry a lock that nobody confirmed is no ground to write on.
 pub(super) fn limit(expiry: Duration) -> Duration {
     expiry / 2
+}
+
+/// A moment on two clocks. The steady one stands still while a machine sleeps, and the other may be set: what has passed
+/// is the longer of both, so that a clock that is set costs a renewal at most.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment {
+    steady: Instant,
+    wall: Timestamp,
+}
+
+impl Moment {
+    pub(super) fn now() -> Self {
+        Self { steady: Instant::now(), wall: Timestamp::now() }
+    }
+
+    pub(super) fn elapsed(self) -> Duration {
+        self.until(Self::now())
+    }
+
+    fn until(self, now: Self) -> Duration {
+        let wall = Duration::try_from(now.wall.duration_since(self.wall)).unwrap_or_default();
+        now.steady.saturating_duration_since(self.steady).max(wall)
+    }
 }
 
 /// Shared by the renewal and by all who write under the lock.
@@ -27,7 +51,7 @@ pub(super) struct Fence {
 #[derive(Debug)]
 struct Standing {
     /// When the last renewal that succeeded was sent.
-    confirmed: Instant,
+    confirmed: Moment,
     /// Lost, or let go.
     over: bool,
     lost: bool,
@@ -39,7 +63,7 @@ struct Standing {
 }
 
 impl Fence {
-    pub(super) fn new(confirmed: Instant, expiry: Duration, stop: &Stop) -> Self {
+    pub(super) fn new(confirmed: Moment, expiry: Duration, stop: &Stop) -> Self {
         let standing =
             Standing { confirmed, over: false, lost: false, newer: None, may_give_way: false, gave_way: false };
         Self { standing: watch::Sender::new(standing), limit: limit(expiry), stop: stop.clone() }
@@ -72,7 +96,7 @@ impl Fence {
         !standing.over && standing.confirmed.elapsed() < self.limit
     }
 
-    pub(super) fn confirm(&self, at: Instant) {
+    pub(super) fn confirm(&self, at: Moment) {
         self.standing.send_modify(|standing| standing.confirmed = at);
     }
 
@@ -145,12 +169,30 @@ mod tests {
         Claim { run: "2".to_owned(), by: "alice".to_owned(), head: None, over: Vec::new() }
     }
 
+    fn long_ago() -> Moment {
+        let now = Moment::now();
+        Moment { steady: now.steady - EXPIRY / 2, ..now }
+    }
+
+    #[test]
+    fn a_machine_that_slept_counts_the_time() {
+        let (now, slept) = (Moment::now(), Duration::from_secs(3600));
+        let seconds = |now: Moment, then: Moment| now.until(then).as_secs();
+        assert_eq!(seconds(now, Moment { wall: now.wall + slept, ..now }), 3600);
+        assert_eq!(seconds(now, Moment { steady: now.steady + slept, ..now }), 3600);
+        // a clock that was set back takes nothing from the steady one
+        assert_eq!(seconds(now, Moment { steady: now.steady + slept, wall: now.wall - slept }), 3600);
+        assert_eq!(seconds(now, Moment { wall: now.wall - slept, ..now }), 0);
+        let woken = Moment { wall: now.wall - slept, ..now };
+        assert!(!Fence::new(woken, EXPIRY, &Stop::default()).is_open());
+    }
+
     #[tokio::test]
     async fn a_write_waits_until_the_lock_is_confirmed_and_fails_once_it_is_lost() {
-        let (stop, long_ago) = (Stop::default(), Instant::now() - EXPIRY / 2);
+        let (stop, long_ago) = (Stop::default(), long_ago());
         let fence = Fence::new(long_ago, EXPIRY, &stop);
         assert!(fence.pass().now_or_never().is_none() && !fence.is_open());
-        let (passed, ()) = tokio::join!(fence.pass(), async { fence.confirm(Instant::now()) });
+        let (passed, ()) = tokio::join!(fence.pass(), async { fence.confirm(Moment::now()) });
         assert!(passed.is_ok() && fence.is_open());
         fence.confirm(long_ago);
         let (passed, ()) = tokio::join!(fence.pass(), async { fence.lose() });
@@ -160,7 +202,7 @@ mod tests {
     #[tokio::test]
     async fn a_run_gives_way_while_it_watches_and_not_before() {
         let stop = Stop::default();
-        let fence = Fence::new(Instant::now(), EXPIRY, &stop);
+        let fence = Fence::new(Moment::now(), EXPIRY, &stop);
         fence.wanted_by(claim());
         assert!(!stop.is_set() && fence.given_way_to().is_none());
         fence.may_give_way(true);
@@ -172,7 +214,7 @@ mod tests {
     #[tokio::test]
     async fn who_is_interrupted_does_not_give_way() {
         let stop = Stop::default();
-        let fence = Fence::new(Instant::now(), EXPIRY, &stop);
+        let fence = Fence::new(Moment::now(), EXPIRY, &stop);
         fence.may_give_way(true);
         stop.set();
         fence.wanted_by(claim());

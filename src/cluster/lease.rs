@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout};
 use super::{
     connect::Cluster,
     error::{ClusterError, Reason},
+    fence::Moment,
     queue,
     renewal::Lease,
     request::{Call, JSON, built_in, object_path, path},
@@ -110,20 +111,21 @@ impl Cluster {
         read: &impl AsyncFn() -> T,
     ) -> Result<(Lease, T), ClusterError> {
         let mut seen = turn.request.seen.clone();
+        let mut cluster = self.clone();
         loop {
             if stop.is_set() {
                 return Err(ClusterError::Stopped);
             }
             let live = match seen.take() {
                 Some(SeenLease(live)) => live,
-                None => self.read_lease(&turn.held.id).await?,
+                None => cluster.read_lease(&turn.held.id).await?,
             };
             turn.look(live.as_ref());
             if let Some(newer) = live.as_ref().and_then(|live| queue::newer_than(live, &turn.held.claim.run)) {
                 return Err(ClusterError::Superseded { newer: Box::new(newer) });
             }
             if turn.is_free(live.as_ref())
-                && let Some(taken) = self.claim_and_read(turn, live.as_ref(), stop, read).await?
+                && let Some(taken) = cluster.claim_and_read(turn, live.as_ref(), stop, read).await?
             {
                 return Ok(taken);
             }
@@ -134,10 +136,13 @@ impl Cluster {
             }
             if let Some(live) = &live {
                 self.tell_waiting(turn, live);
-                self.announce(turn, live).await?;
+                cluster.announce(turn, live).await?;
             }
+            // who waits for another run waits for the server, too
+            let left = turn.request.wait.saturating_sub(turn.since.elapsed());
+            cluster = self.with_patience(left.max(self.patience), stop);
             tokio::select! {
-                () = tokio::time::sleep(POLL.min(turn.request.expiry / 4)) => {}
+                () = tokio::time::sleep(turn.pause()) => {}
                 () = stop.wait() => {}
             }
         }
@@ -151,7 +156,7 @@ impl Cluster {
         stop: &Stop,
         read: &impl AsyncFn() -> T,
     ) -> Result<Option<(Lease, T)>, ClusterError> {
-        let asked = Instant::now();
+        let asked = Moment::now();
         let mut reading = pin!(read());
         let mut early = None;
         let claimed = {
@@ -256,6 +261,11 @@ impl Cluster {
         self.ask(&call).await.map(|answer| version_of(&answer))
     }
 
+    /// Deletes the version that is known; done, where it is gone already.
+    pub(super) async fn delete_lease(&self, held: &Held) -> Result<(), ClusterError> {
+        self.delete_if(&leases(), &held.id, json!({"resourceVersion": held.version})).await.map(drop)
+    }
+
     async fn put_lease(&self, id: &ObjectId, body: &Value, time: Duration) -> Result<String, ClusterError> {
         let path = object_path(&leases(), id, &[("fieldManager", MANAGER)]);
         let mut call = Call::write(Method::PUT, path, JSON, body.to_string()).about(id);
@@ -276,8 +286,7 @@ struct Turn<'t> {
     held: Held,
     /// When it began to want it.
     since: Instant,
-    /// The holder's last sign of life, and since when it is the last one.
-    seen: Option<(String, Instant)>,
+    seen: Option<Silence>,
     /// Runs that were compared with ours.
     known: BTreeSet<String>,
     has_looked: bool,
@@ -302,10 +311,13 @@ impl<'t> Turn<'t> {
 
     /// Notes the holder's sign of life, and which of the others are older than we are.
     fn look(&mut self, live: Option<&Value>) {
-        let sign = live.map(sign_of_life).unwrap_or_default();
-        if self.seen.as_ref().is_none_or(|(known, _)| *known != sign) {
-            self.seen = Some((sign, Instant::now()));
-        }
+        let (sign, now) = (live.map(sign_of_life).unwrap_or_default(), Instant::now());
+        let longest = live.map_or(0, seconds_of);
+        let longest = (Duration::from_secs(longest) / 4).max(self.pause().mul_f32(1.5));
+        self.seen = Some(match self.seen.take() {
+            Some(seen) => seen.look(sign, now, longest),
+            None => Silence { sign, lasted: Duration::ZERO, looked: now },
+        });
         let came_before = !self.has_looked;
         self.has_looked = true;
         let Some(live) = live.filter(|_| self.held.claim.head.is_some()) else { return };
@@ -318,10 +330,30 @@ impl<'t> Turn<'t> {
         }
     }
 
+    /// Between two looks.
+    fn pause(&self) -> Duration {
+        POLL.min(self.request.expiry / 4)
+    }
+
     /// Nobody's, or not renewed for its own length, as seen from here.
     fn is_free(&self, live: Option<&Value>) -> bool {
-        let unchanged = self.seen.as_ref().map(|(_, since)| since.elapsed()).unwrap_or_default();
+        let unchanged = self.seen.as_ref().map(|seen| seen.lasted).unwrap_or_default();
         live.is_none_or(|live| is_free(live, unchanged))
+    }
+}
+
+/// How long the holder was seen to give no other sign of life than this.
+struct Silence {
+    sign: String,
+    lasted: Duration,
+    looked: Instant,
+}
+
+impl Silence {
+    /// Of the time between two looks at most `longest` counts: while the server was gone, the holder could not renew.
+    fn look(self, sign: String, now: Instant, longest: Duration) -> Self {
+        let lasted = if sign == self.sign { self.lasted + (now - self.looked).min(longest) } else { Duration::ZERO };
+        Self { sign, lasted, looked: now }
     }
 }
 
@@ -482,6 +514,20 @@ mod tests {
         for (holder, unchanged, free) in rows {
             assert_eq!(is_free(&lease(holder), Duration::from_secs(unchanged)), free, "{holder} {unchanged}");
         }
+    }
+
+    #[test]
+    fn time_in_which_the_server_was_gone_does_not_count_against_the_holder() {
+        let (start, longest) = (Instant::now(), Duration::from_secs(7));
+        let looks = [(1, "a"), (2, "a"), (62, "a"), (63, "a"), (64, "b"), (65, "b")];
+        let mut seen = Silence { sign: "a".to_owned(), lasted: Duration::ZERO, looked: start };
+        let lasted = looks.map(|(second, sign)| {
+            let now = start + Duration::from_secs(second);
+            let last = std::mem::replace(&mut seen, Silence { sign: String::new(), lasted: longest, looked: now });
+            seen = last.look(sign.to_owned(), now, longest);
+            seen.lasted.as_secs()
+        });
+        assert_eq!(lasted, [1, 2, 9, 10, 0, 1]);
     }
 
     #[test]

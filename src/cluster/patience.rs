@@ -79,12 +79,27 @@ pub(super) struct Tries {
     since: Instant,
     count: u32,
     renewed: bool,
+    may_be_done: bool,
     waiting: Option<Waiting>,
 }
 
 impl Tries {
     pub(super) fn new() -> Self {
-        Self { since: Instant::now(), count: 0, renewed: false, waiting: None }
+        Self::since(Instant::now())
+    }
+
+    fn since(since: Instant) -> Self {
+        Self { since, count: 0, renewed: false, may_be_done: false, waiting: None }
+    }
+
+    /// Notes whether the server may have done it at this try.
+    pub(super) fn note(&mut self, may_be_done: bool) {
+        self.may_be_done |= may_be_done;
+    }
+
+    /// True where one of the tries may have been done, its answer lost.
+    pub(super) fn may_be_done(&self) -> bool {
+        self.may_be_done
     }
 
     /// When a patience ends.
@@ -213,20 +228,13 @@ mod tests {
     #[test]
     fn tries_end_with_patience() {
         let start = Instant::now();
-        let (mut tries, mut now) = (Tries { since: start, count: 0, renewed: false, waiting: None }, start);
+        let (mut tries, mut now) = (Tries::since(start), start);
         while let Some(pause) = tries.next_pause(now, Duration::from_secs(10), None) {
             now += pause;
         }
         let waited = now - start;
         assert!(waited > Duration::from_secs(6) && waited <= Duration::from_secs(10), "{waited:?}");
         let asked = Some(Duration::from_secs(11));
-        assert_eq!(
-            Tries { since: start, count: 0, renewed: false, waiting: None }.next_pause(
-                start,
-                Duration::from_secs(10),
-                asked
-            ),
-            None
-        );
+        assert_eq!(Tries::since(start).next_pause(start, Duration::from_secs(10), asked), None);
     }
 }

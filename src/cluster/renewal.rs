@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use tokio::{sync::oneshot, task::JoinHandle, time::Instant};
+use tokio::{sync::oneshot, task::JoinHandle};
 
-use super::{connect::Cluster, error::ClusterError, fence::Fence, lease::Held, queue};
+use super::{
+    connect::Cluster,
+    error::ClusterError,
+    fence::{Fence, Moment},
+    lease::Held,
+    queue,
+};
 use crate::model::{Claim, LockEvent, Stop};
 
 /// A lock that is held and renewed until it is released.
@@ -26,7 +32,7 @@ enum Renewed {
 
 impl Cluster {
     /// `asked` is when the lock was asked for that is held now.
-    pub(super) fn keep(&self, held: Held, asked: Instant, stop: &Stop) -> Lease {
+    pub(super) fn keep(&self, held: Held, asked: Moment, stop: &Stop) -> Lease {
         let (end, ended) = oneshot::channel();
         let fence = Fence::new(asked, Duration::from_secs(held.seconds), stop);
         // a renewal has its own end, and is not to be held up by a stopped run
@@ -71,14 +77,14 @@ fn unknown(error: &ClusterError) -> Renewed {
 /// Renews until it is told to end, or the lock is lost: then nothing more may be written.
 async fn renew(cluster: Cluster, mut held: Held, mut ended: oneshot::Receiver<()>, fence: Fence) -> Held {
     let expiry = Duration::from_secs(held.seconds);
-    let mut confirmed = Instant::now();
+    let mut confirmed = Moment::now();
     let mut pause = expiry / 3;
     loop {
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = &mut ended => return held,
         }
-        let asked = Instant::now();
+        let asked = Moment::now();
         match cluster.renew_once(&mut held, &fence).await {
             Renewed::Done => {
                 confirmed = asked;
@@ -114,11 +120,24 @@ impl Lease {
 
     /// Lets the lock go. A failure is not told: it expires by itself.
     pub(crate) async fn release(self) {
+        self.end(async |cluster, held| cluster.free_lease(held).await).await;
+    }
+
+    /// Lets the lock go and removes it, for its environment is no more. Where that may not be done it is let go, as ever.
+    pub(crate) async fn remove(self) {
+        self.end(async |cluster, held| match cluster.remove_lease(held.clone()).await {
+            Ok(()) => Ok(()),
+            Err(_) => cluster.free_lease(held).await,
+        })
+        .await;
+    }
+
+    async fn end(self, let_go: impl AsyncFnOnce(Cluster, Held) -> Result<(), ClusterError>) {
         self.fence.let_go();
         let _ = self.end.send(());
         let Ok(held) = self.renewal.await else { return };
         let cluster = self.cluster.with_patience(RELEASE_TIME, &Stop::default());
-        if !self.fence.is_lost() && cluster.free_lease(held).await.is_ok() {
+        if !self.fence.is_lost() && let_go(cluster, held).await.is_ok() {
             self.cluster.inner.listener.on(LockEvent::Released.into());
         }
     }
@@ -143,6 +162,22 @@ impl Cluster {
                     }
                 }
                 ended => return ended.map(drop),
+            }
+        }
+    }
+
+    /// Deletes the very version that we hold, and no other. Who waits finds no lock, and makes one.
+    async fn remove_lease(&self, mut held: Held) -> Result<(), ClusterError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.delete_lease(&held).await {
+                Err(ClusterError::Stale { .. }) if tries < TRIES => {
+                    if self.find_ours(&mut held).await?.is_none() {
+                        return Ok(());
+                    }
+                }
+                ended => return ended,
             }
         }
     }

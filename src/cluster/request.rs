@@ -125,6 +125,17 @@ enum Attempt {
     Fenced,
 }
 
+impl Attempt {
+    /// True where nobody knows whether the server has done it.
+    fn may_be_done(&self) -> bool {
+        match self {
+            Self::Silent { sent, .. } => *sent,
+            Self::Refused { status, .. } => status.code >= 500,
+            Self::Answered(_) | Self::Failed(_) | Self::Fenced => false,
+        }
+    }
+}
+
 /// What follows from a try that failed.
 enum Next {
     /// Again, after a pause of at least so long.
@@ -169,24 +180,29 @@ impl Cluster {
 
     /// The answer's text. A server that is silent or busy is asked again until patience ends, where that does no harm.
     pub(super) async fn ask_text(&self, call: &Call) -> Result<String, Failure> {
-        let mut tries = Tries::new();
+        self.ask_by(call, &mut Tries::new()).await
+    }
+
+    /// As [`Cluster::ask_text`]; afterwards the tries tell what became of them.
+    pub(super) async fn ask_by(&self, call: &Call, tries: &mut Tries) -> Result<String, Failure> {
         loop {
             if let Some(fence) = self.fence.as_ref().filter(|_| call.is_a_write()) {
-                self.pass(fence, &tries).await.map_err(Failure::Error)?;
+                self.pass(fence, tries).await.map_err(Failure::Error)?;
             }
             let attempt = self.telling(self.attempt(call)).await;
+            tries.note(attempt.may_be_done());
             let (failure, asked) = match attempt {
                 Attempt::Answered(text) => {
                     self.note_answer(tries.answered());
                     return Ok(text);
                 }
-                attempt => match self.next(call, attempt, &mut tries).await {
+                attempt => match self.next(call, attempt, tries).await {
                     Next::Again(failure, asked) => (failure, asked),
                     Next::AtOnce => continue,
                     Next::Never(failure) => return Err(failure),
                 },
             };
-            let patience = self.patience_for(&tries, matches!(failure, Failure::Status(_)));
+            let patience = self.patience_for(tries, matches!(failure, Failure::Status(_)));
             let Some(pause) = tries.next_pause(Instant::now(), patience, asked) else { return Err(failure) };
             tries.wait(self);
             tokio::select! {

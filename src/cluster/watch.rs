@@ -132,6 +132,9 @@ impl Watch {
         let open = async |client: kube::Client, request| client.request_events::<Value>(request).await;
         let mut events = match self.cluster.open(&self.call(version), open).await {
             Ok(events) => {
+                if self.waiting.is_some() {
+                    self.tell(Seen::Resumed { selection: self.selection.clone() }).await;
+                }
                 self.cluster.note_answer(self.waiting.take());
                 Box::pin(events)
             }
@@ -241,15 +244,16 @@ mod tests {
         let stop = Stop::default();
         let mut seen = Box::pin(cluster.watch(vec![selection], &stop));
         let mut words = Vec::new();
-        while words.len() < 4 {
+        while words.len() < 5 {
             words.push(match seen.next().await.unwrap().unwrap() {
                 Seen::Listed { objects, .. } => format!("{} listed", objects.len()),
                 Seen::Changed { object, .. } => format!("version {}", object["metadata"]["resourceVersion"]),
                 Seen::Interrupted { text, .. } => text,
+                Seen::Resumed { .. } => "resumed".to_owned(),
                 Seen::Deleted { .. } => "deleted".to_owned(),
             });
         }
-        assert_eq!(words, ["0 listed", r#"version "2""#, "silent for 0 s", r#"version "3""#]);
+        assert_eq!(words, ["0 listed", r#"version "2""#, "silent for 0 s", "resumed", r#"version "3""#]);
         assert_eq!(told.texts(), Vec::<String>::new());
     }
 }

@@ -189,6 +189,9 @@ pub struct Note {
     pub step: &'static str,
     pub text: String,
     pub attention: bool,
+    /// What belongs below the text, to be copied: YAML.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<String>,
 }
 
 /// An event with the moment it was told: what a report is made of.
@@ -232,10 +235,14 @@ from_phase!(
 
 impl Note {
     pub fn new(step: &'static str, text: impl Into<String>) -> Self {
-        Self { step, text: text.into(), attention: false }
+        Self { step, text: text.into(), attention: false, lines: Vec::new() }
     }
 
     pub fn attention(step: &'static str, text: impl Into<String>) -> Self {
-        Self { step, text: text.into(), attention: true }
+        Self { attention: true, ..Self::new(step, text) }
+    }
+
+    pub fn with(self, lines: Vec<String>) -> Self {
+        Self { lines, ..self }
     }
 }

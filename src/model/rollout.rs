@@ -117,6 +117,10 @@ pub enum Seen {
         selection: Selection,
         text: String,
     },
+    /// The watch goes on where it was cut; what it missed comes next.
+    Resumed {
+        selection: Selection,
+    },
 }
 
 /// What a rollout is to be judged on.

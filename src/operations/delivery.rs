@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use tokio::time::Instant;
+use tokio::time::{Duration, Instant};
 
 use super::{
     Context,
@@ -63,8 +63,15 @@ impl Delivery<'_> {
         }
         let planned = prepared.changes.iter().filter(|change| change.change != Change::Pruned);
         outcome.objects = planned.map(object_outcome).collect();
-        let begun = record::begin(self.application, self.cluster, prepared).await;
-        let (mut record, objects) = begun.map_err(|failure| Unproven { failure, record: None })?;
+        let (mut record, objects) = match record::begin(self.application, self.cluster, prepared).await {
+            Ok(begun) => begun,
+            Err(failure) => {
+                if !self.context.stop.is_set() {
+                    record::trim(self, prepared, &prepared.history.records.iter().collect::<Vec<_>>()).await;
+                }
+                return Err(Unproven { failure, record: None });
+            }
+        };
         let ended = self.write_and_follow(prepared, &mut record, outcome).await.map_err(|mut failure| {
             account(&mut failure, &prepared.steps().collect::<Vec<_>>(), &record.applied);
             failure
@@ -75,10 +82,7 @@ impl Delivery<'_> {
             Err(_) => RecordState::Failed,
         };
         let namespace = &prepared.release.target.namespace.value;
-        let mut recorded = match record.state {
-            RecordState::Succeeded => record::complete(self, prepared, (&record, &objects)).await,
-            _ => self.cluster.save_record(namespace, &record, &objects).await,
-        };
+        let mut recorded = record::complete(self, prepared, (&record, &objects)).await;
         if prepared.writes_nothing() && recorded.is_ok() {
             recorded = self.cluster.save_objects(namespace, &record, &objects).await;
         }
@@ -189,7 +193,8 @@ impl Delivery<'_> {
             }
         }
         let rollout = Rollout::new(app, watched, rules(), jiff::Timestamp::now());
-        let witnesses = Witnesses { cluster: self.cluster, registry: self.registry };
+        let cluster = self.cluster.seeing_within(Duration::from_secs_f64(rules().timeout));
+        let witnesses = Witnesses { cluster: &cluster, registry: self.registry };
         follow(self.context, &witnesses, rollout).await
     }
 

@@ -11,10 +11,11 @@ use super::{
     checkout::Checkout,
     clusters, consent,
     failure::{Failure, all, conclude, interrupted},
-    namespace, prune, record, sites,
+    namespace, prune, record, rights, sites,
 };
 use crate::{
     cluster::{Cluster, ClusterError},
+    kinds::{self, Kind},
     model::{
         Applied, ApplyEvent, Change, Evidence, Exit, Live, LiveNamespace, Note, ObjectId, ObjectOutcome, Origin,
         Outcome, Problem, Record, Sourced, Target, short_duration,
@@ -196,7 +197,10 @@ impl End<'_> {
             let holder = End { cluster: &guarded, ..*self };
             let ended = holder.under_lock(&live, &mut destruction, &mut done.objects).await;
             // what follows writes nothing: the lock may go with its namespace
-            record::let_go(lease, ended).await?;
+            match ended {
+                Ok(true) if destruction.namespace_stays.is_some() => lease.remove().await,
+                ended => record::let_go(lease, ended.map(drop)).await?,
+            }
             if let Some(why) = &destruction.namespace_stays {
                 self.wait_for_objects(&destruction.delete, started).await?;
                 let what = if done.objects.is_empty() { String::new() } else { format!("destroyed {}; ", self.name()) };
@@ -216,20 +220,20 @@ impl End<'_> {
         &self.application.target.environment.value
     }
 
-    /// Decides what goes, now that nobody else writes, and deletes it.
+    /// Decides what goes, now that nobody else writes, and deletes it; false where nothing was to go.
     async fn under_lock(
         &self,
         live: &LiveNamespace,
         destruction: &mut Destruction,
         objects: &mut Vec<ObjectOutcome>,
-    ) -> Result<(), Failure> {
+    ) -> Result<bool, Failure> {
         let target = &self.application.target;
         let Some(live) = self.cluster.namespace(&live.name).await?.filter(|now| now.uid == live.uid) else {
-            return Ok(());
+            return Ok(false);
         };
         if self.expired && !plan::is_expired(&live.marks, jiff::Timestamp::now()) {
             destruction.namespace_stays = Some("its time began anew meanwhile".to_owned());
-            return Ok(());
+            return Ok(false);
         }
         let records = self.cluster.history(&live.name, &target.app, &target.environment.value).await?.records;
         if !self.expired {
@@ -242,11 +246,24 @@ impl End<'_> {
         for (id, why) in &destruction.kept {
             self.context.tell(Note::attention("destroy", format!("{id} is kept: {why}")));
         }
+        self.foresee(&live, destruction).await?;
         self.delete(&destruction.delete, objects).await?;
         match destruction.namespace_stays {
-            Some(_) => self.delete_own(&destruction.own).await,
-            None => self.delete_namespace(&live).await,
+            Some(_) => self.delete_own(&destruction.own).await?,
+            None => self.delete_namespace(&live).await?,
         }
+        Ok(true)
+    }
+
+    /// Refuses before anything is deleted where the login may not delete all of it.
+    async fn foresee(&self, live: &LiveNamespace, destruction: &Destruction) -> Result<(), Failure> {
+        // in a Role this is the namespace of the Role
+        let id = ObjectId { namespace: Some(live.name.clone()), ..namespace::id_of(&live.name) };
+        let resource = kinds::find("", "Namespace").map(Kind::resource);
+        let space = resource.as_ref().filter(|_| destruction.namespace_stays.is_none()).map(|resource| (&id, resource));
+        let gone =
+            destruction.delete.iter().chain(&destruction.own).map(|live| (&live.id, &live.resource)).chain(space);
+        rights::foresee_destruction(self.cluster, (&self.application.target.app, &live.name), gone).await
     }
 
     /// What records name and labels do not show: objects outside of the namespace, and those whose labels are gone.

@@ -281,6 +281,24 @@ impl Ground {
     }
 }
 
+/// The same time to live for a preview that is gone back in: whoever does that uses it.
+///
+/// # Errors
+/// The namespace is another branch's.
+pub(super) async fn renew(application: &Application, cluster: &Cluster, history: &History) -> Result<(), Failure> {
+    let marks = plan::marks(&application.checkout.settings, &application.target, jiff::Timestamp::now());
+    let name = &application.target.namespace.value;
+    if marks.expires.is_none() {
+        return Ok(());
+    }
+    let Some(live) = cluster.namespace(name).await? else { return Ok(()) };
+    plan::may_enter(&marks, &live, history.records.last())?;
+    if live.marks.created && is_outdated(&live.marks, &marks) {
+        cluster.mark_namespace(name, &marks).await?;
+    }
+    Ok(())
+}
+
 /// A time to live that has just been written needs no renewal.
 fn is_outdated(live: &NamespaceMarks, ours: &NamespaceMarks) -> bool {
     let seconds = |marks: &NamespaceMarks| marks.expires.map(|expires| expires.as_second());

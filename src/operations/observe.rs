@@ -168,7 +168,7 @@ impl Pool {
             Seen::Deleted { selection, object } => {
                 self.0.entry(selection.resource.kind).or_default().remove(&uid(&object));
             }
-            Seen::Interrupted { .. } => {}
+            Seen::Interrupted { .. } | Seen::Resumed { .. } => {}
         }
     }
 

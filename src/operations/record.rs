@@ -133,32 +133,41 @@ fn ancestors(application: &Application, prepared: &Prepared) -> Vec<String> {
     recorded.chain([&found]).max_by_key(|ancestors| ancestors.len()).cloned().unwrap_or_default()
 }
 
-/// Writes the record of a deploy that succeeded, and deletes those that are too many. Both at once, unless the last proof
-/// goes: that waits until the new one is written. What is only kept too long does not fail a deploy that is done.
+/// Writes the record of a deploy that has ended, and deletes those that are too many: a hundred failures leave no hundred
+/// records. Both at once, unless the last proof goes: that waits until the new one is written.
 pub(super) async fn complete(
     delivery: &Delivery<'_>,
     prepared: &Prepared,
     (newest, objects): (&Record, &Packed),
 ) -> Result<(), ClusterError> {
-    let Delivery { context, application, cluster, .. } = delivery;
+    let Delivery { context, cluster, .. } = delivery;
+    let save = cluster.save_record(&prepared.release.target.namespace.value, newest, objects);
+    if context.stop.is_set() {
+        return save.await;
+    }
     let all: Vec<&Record> = prepared.history.records.iter().chain([newest]).collect();
-    let gone = plan::surplus(&all, application.checkout.settings.deploy.history.value);
+    let last_proof = prepared.history.last_succeeded().map(|record| record.revision);
+    if surplus(delivery, &all).iter().any(|record| Some(record.revision) == last_proof) {
+        save.await?;
+        trim(delivery, prepared, &all).await;
+        return Ok(());
+    }
+    join(save, trim(delivery, prepared, &all)).await.0
+}
+
+fn surplus<'r>(delivery: &Delivery<'_>, all: &[&'r Record]) -> Vec<&'r Record> {
+    plan::surplus(all, delivery.application.checkout.settings.deploy.history.value)
+}
+
+/// Deletes the records that are too many; what is only kept too long changes nothing about how a deploy has ended.
+pub(super) async fn trim(delivery: &Delivery<'_>, prepared: &Prepared, all: &[&Record]) {
+    let gone = surplus(delivery, all);
     let stay: Vec<&Record> =
         { all.iter() }.filter(|record| gone.iter().all(|gone| gone.revision != record.revision)).copied().collect();
     let namespace = &prepared.release.target.namespace.value;
-    let save = cluster.save_record(namespace, newest, objects);
-    let trim = async {
-        if let Err(error) = cluster.delete_records(namespace, &gone, &stay).await {
-            context.tell(Note::attention("record", format!("old records stay: {error}")));
-        }
-    };
-    let last_proof = prepared.history.last_succeeded().map(|record| record.revision);
-    if gone.iter().any(|record| Some(record.revision) == last_proof) {
-        save.await?;
-        trim.await;
-        return Ok(());
+    if let Err(error) = delivery.cluster.delete_records(namespace, &gone, &stay).await {
+        delivery.context.tell(Note::attention("record", format!("old records stay: {error}")));
     }
-    join(save, trim).await.0
 }
 
 /// The uid of the namespace where shipway made it: asked at the first deploy into it, and handed on from record to record,

@@ -25,9 +25,10 @@ pub(super) async fn foresee(
     }
     let target = &release.target;
     let namespace = &target.namespace.value;
-    let needed = plan::rights(namespace, release.objects.iter().map(|object| (&object.id, &object.resource)));
-    let to_delete = plan::rights_to_delete(gone.iter().map(|live| (&live.id, &live.resource)));
-    let wanted = [needed.as_slice(), &to_delete].concat();
+    let objects = || release.objects.iter().map(|object| (&object.id, &object.resource));
+    let gone = || gone.iter().map(|live| (&live.id, &live.resource));
+    let needed = plan::rights(namespace, objects());
+    let wanted = [needed.clone(), plan::rights_to_delete(gone())].concat();
     let rules = match rules {
         Some(rules) => rules,
         None => cluster.rules(namespace).await,
@@ -37,14 +38,34 @@ pub(super) async fn foresee(
     let (kept, missing): (Vec<Right>, Vec<Right>) =
         rules.lack(&wanted).into_iter().partition(|right| right.verb == "delete");
     if !missing.is_empty() {
-        return Err(told(cluster, &target.app, &missing).await.into());
+        return Err(told(cluster, &Role::to_deploy(&target.app, &needed), &missing).await.into());
     }
     if !kept.is_empty() {
-        let text =
-            format!("what is gone from the manifests stays: the login may not {} in {namespace}", in_short(&kept));
-        context.tell(Note::attention("plan", text));
+        let told = in_short(&kept);
+        let text = format!(
+            "what is gone from the manifests stays: the login may not {told} in {namespace}; this role would do"
+        );
+        // what is deployed now is what will be gone one day
+        let all = plan::rights_to_delete(objects().chain(gone()));
+        let role = Role::to_delete(&target.app, &all).lines(&user(cluster).await, &kept);
+        context.tell(Note::attention("plan", text).with(role));
     }
     Ok(())
+}
+
+/// Asks once what the login may delete: an environment is not destroyed by half.
+pub(super) async fn foresee_destruction<'o>(
+    cluster: &Cluster,
+    (app, namespace): (&str, &str),
+    gone: impl Iterator<Item = (&'o ObjectId, &'o Resource)>,
+) -> Result<(), Failure> {
+    let wanted = plan::rights_to_delete(gone);
+    // a server that does not say is asked by doing
+    let Ok(rules) = cluster.rules(namespace).await else { return Ok(()) };
+    match rules.lack(&wanted) {
+        missing if missing.is_empty() => Ok(()),
+        missing => Err(told(cluster, &Role::to_delete(app, &wanted), &missing).await.into()),
+    }
 }
 
 /// Where a run ended for want of a right: all that are missing, in the place of the first that was met.
@@ -67,7 +88,7 @@ pub(super) async fn explain<T>(
     }
     let first = problems.iter().find(|problem| problem.code == DENIED);
     let written = first.map(|problem| problem.evidence.clone()).unwrap_or_default();
-    let mut all = told(cluster, &target.app, &missing).await;
+    let mut all = told(cluster, &Role::to_deploy(&target.app, &wanted), &missing).await;
     // what was written before it was met
     all.evidence.splice(0..0, written);
     let others = problems.into_iter().filter(|problem| problem.code != DENIED);
@@ -76,11 +97,39 @@ pub(super) async fn explain<T>(
 
 const ROLE: &str = "role";
 
-async fn told(cluster: &Cluster, app: &str, missing: &[Right]) -> Problem {
-    let user = cluster.whoami().await.unwrap_or_else(|| cluster.connection().user.clone().unwrap_or_default());
+/// A role that holds all the rights for a purpose, also those that the login has: whoever applies it over an earlier one
+/// of its name takes nothing away.
+struct Role<'r> {
+    name: String,
+    rights: &'r [Right],
+}
+
+impl<'r> Role<'r> {
+    fn to_deploy(app: &str, rights: &'r [Right]) -> Self {
+        Self { name: format!("shipway-{app}"), rights }
+    }
+
+    fn to_delete(app: &str, rights: &'r [Right]) -> Self {
+        Self { name: format!("shipway-{app}-delete"), rights }
+    }
+
+    /// As YAML, for the places where something is missing.
+    fn lines(&self, user: &str, missing: &[Right]) -> Vec<String> {
+        let is_of_place = |right: &&Right| missing.iter().any(|missing| missing.namespace == right.namespace);
+        roles(&self.name, user, &self.rights.iter().filter(is_of_place).cloned().collect::<Vec<_>>())
+    }
+}
+
+/// The name that the login goes by.
+async fn user(cluster: &Cluster) -> String {
+    cluster.whoami().await.unwrap_or_else(|| cluster.connection().user.clone().unwrap_or_default())
+}
+
+async fn told(cluster: &Cluster, role: &Role<'_>, missing: &[Right]) -> Problem {
+    let user = user(cluster).await;
     let place = missing.iter().find_map(|right| right.namespace.as_deref());
     let place = place.map_or("in the cluster".to_owned(), |namespace| format!("in namespace `{namespace}`"));
     Problem::new(DENIED, Exit::Cluster, format!("`{user}` may not {} {place}", in_short(missing)))
-        .with(Evidence::new(ROLE, roles(&format!("shipway-{app}"), &user, missing)))
+        .with(Evidence::new(ROLE, role.lines(&user, missing)))
         .hint("an administrator gives these rights with `kubectl apply -f -` and the role above")
 }

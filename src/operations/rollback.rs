@@ -11,6 +11,7 @@ use super::{
     clusters, consent,
     delivery::Delivery,
     failure::{Failure, conclude},
+    namespace,
     prepare::{self, Prepared},
     record, recorded,
 };
@@ -87,6 +88,7 @@ impl Back {
         let ended = async {
             let prepared = recorded::prepare(context, application, &cluster, &self.source, self.options.hooks).await?;
             self.unchanged_since(&prepared)?;
+            namespace::renew(application, &cluster, &prepared.history).await?;
             let addresses = delivery.carry_out(&prepared, outcome).await?;
             outcome.truth = Some(truth(&prepared.release, &self.source, self.started, &addresses));
             Ok(())

@@ -149,7 +149,8 @@ impl Switch<'_> {
     async fn await_endpoints(&self, traffic: &Traffic, selector: &BTreeMap<String, String>) -> Result<(), Failure> {
         let started = Instant::now();
         let selections = observe::traffic_selections(self.application, &traffic.service.name);
-        let mut seen = pin!(self.cluster.watch(selections, &self.context.stop));
+        let cluster = self.cluster.seeing_within(ENDPOINTS_WAIT);
+        let mut seen = pin!(cluster.watch(selections, &self.context.stop));
         let mut pool = observe::Pool::default();
         loop {
             let event = timeout_at(started + ENDPOINTS_WAIT, seen.next()).await;

@@ -117,11 +117,15 @@ fn differs(one: &Record, other: &Record) -> bool {
     set(one) != set(other)
 }
 
-/// The records beyond the newest `kept`, but neither the last that succeeded nor what a rollback would go back to.
-/// `records` are the oldest first.
+/// The records beyond the newest `kept`, but neither the last that succeeded, of each colour and from each renderer, nor
+/// what a rollback would go back to, now or after the next success. `records` are the oldest first.
 pub(crate) fn surplus<'r>(records: &[&'r Record], kept: usize) -> Vec<&'r Record> {
-    let last = records.iter().rev().find(|record| record.state == RecordState::Succeeded).copied();
-    let precious: Vec<u64> = [last, before(records)].into_iter().flatten().map(|record| record.revision).collect();
+    let mut sorts = BTreeSet::new();
+    let succeeded = records.iter().rev().filter(|record| record.state == RecordState::Succeeded);
+    let last = succeeded.clone().filter(|record| sorts.insert((&record.color, record.given))).copied();
+    let proven = records.iter().rposition(|record| record.state == RecordState::Succeeded);
+    let behind = proven.and_then(|proven| before(&records[..=proven]));
+    let precious: BTreeSet<u64> = last.chain(behind).chain(before(records)).map(|record| record.revision).collect();
     let beyond = records.iter().take(records.len().saturating_sub(kept));
     beyond.filter(|record| !precious.contains(&record.revision)).copied().collect()
 }
@@ -275,13 +279,30 @@ mod tests {
             (&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "c")], 10, &[]),
             // the last success stays, whatever came after it
             (&[(Succeeded, "a"), (Failed, "b"), (Failed, "c"), (Failed, "d")], 1, &[2, 3]),
+            // and the one before it, which is the way back once a rollback to the last has succeeded
+            (&[(Succeeded, "a"), (Succeeded, "b"), (Failed, "c"), (Failed, "d"), (Failed, "e")], 1, &[3, 4]),
             // so does what a rollback would go back to
             (&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "b"), (Succeeded, "b")], 1, &[2, 3]),
         ] {
-            let records = records(rows);
-            let found = surplus(&records.iter().collect::<Vec<_>>(), kept);
-            let found: Vec<u64> = found.into_iter().map(|record| record.revision).collect();
-            assert_eq!(found, expected, "{rows:?} {kept}");
+            assert_eq!(beyond(&records(rows), kept), expected, "{rows:?} {kept}");
         }
+    }
+
+    fn beyond(records: &[Record], kept: usize) -> Vec<u64> {
+        let found = surplus(&records.iter().collect::<Vec<_>>(), kept);
+        found.into_iter().map(|record| record.revision).collect()
+    }
+
+    #[test]
+    fn the_last_success_of_each_colour_and_renderer_is_kept() {
+        let mut records = records(&[(Succeeded, "a"), (Succeeded, "b"), (Succeeded, "c"), (Failed, "d")]);
+        assert_eq!(beyond(&records, 1), [1]);
+        records[0].color = Some("blue".into());
+        records[1].color = Some("green".into());
+        records[2].color = Some("green".into());
+        assert_eq!(beyond(&records, 1), [0; 0]);
+        records[0].given = true;
+        records[2].color = Some("blue".into());
+        assert_eq!(beyond(&records, 1), [0; 0]);
     }
 }

@@ -653,6 +653,44 @@ mod tests {
     }
 
     #[test]
+    fn neither_failure_nor_success_follows_from_what_was_seen_before_a_watch_was_cut() {
+        let web = deployment("web", 1);
+        let without_image = pod("web-1", "web-new", no_image(), 0);
+        let mut story = Story::of(
+            vec![web.clone()],
+            &[live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), without_image],
+        );
+        story.answer(Reply::ImageMissing);
+        let pods = story.selection(&pod("web-1", "web-new", running(), 0));
+        let cut = |story: &mut Story| {
+            story.input(Input::Seen(Seen::Interrupted { selection: pods.clone(), text: "cut".into() }));
+        };
+        let resume = |story: &mut Story| story.input(Input::Seen(Seen::Resumed { selection: pods.clone() }));
+        cut(&mut story);
+        story.pass(60.0);
+        assert!(story.end.is_none(), "{:?}", story.end);
+        // what was missed comes a moment later
+        resume(&mut story);
+        story.pass(0.5);
+        story.see(pod("web-1", "web-new", running(), 0));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.pass(2.0);
+        cut(&mut story);
+        story.pass(60.0);
+        assert!(story.end.is_none(), "settled blindly");
+        resume(&mut story);
+        story.pass(0.5);
+        story.see(pod("web-1", "web-new", backing_off(), 1));
+        story.see(live(&web, [2, 1, 1, 0]));
+        story.pass(10.0);
+        assert!(story.end.is_none(), "{:?}", story.end);
+        story.see(pod("web-1", "web-new", running(), 1));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.pass(10.0);
+        assert_eq!(story.end().problems, []);
+    }
+
+    #[test]
     fn plain_objects_are_ready_without_a_look() {
         let flags = watched("v1", "ConfigMap", "flags", json!({}));
         let story = Story::of(vec![flags], &[]);

@@ -27,6 +27,8 @@ const REMINDED: usize = 10;
 const EVIDENCE: f64 = 3.0;
 /// Seconds after which the registry is asked again.
 const ASK_AGAIN: f64 = 5.0;
+/// Seconds that a watch which was cut is given to tell what it missed.
+const CATCHING_UP: f64 = 1.0;
 /// Seconds that a crash may be blamed on another workload that is still starting.
 const OTHERS: f64 = 60.0;
 
@@ -89,6 +91,8 @@ pub(crate) struct Rollout {
     started: Timestamp,
     progressed: Timestamp,
     said: Timestamp,
+    /// From then on what was seen is all there is: a watch that was cut has told what it missed.
+    sees_from: Timestamp,
 }
 
 impl Rollout {
@@ -134,6 +138,7 @@ impl Rollout {
             started: now,
             progressed: now,
             said: now,
+            sees_from: now,
         }
     }
 
@@ -152,13 +157,21 @@ impl Rollout {
         if self.phase == Phase::Done {
             return Vec::new();
         }
+        let was_blind = self.view.is_blind();
         self.absorb(input);
+        if was_blind && !self.view.is_blind() {
+            self.sees_from = later(now, CATCHING_UP);
+        }
+        // nothing follows from what may have changed since, neither a failure nor success
+        let sees = !self.view.is_blind() && now >= self.sees_from;
         let begun = self.logs.begun(&self.tracks, &self.view);
         let mut effects: Vec<Effect> = begun.into_iter().map(Effect::ShowLog).collect();
-        if self.view.is_complete() {
+        if sees && self.view.is_complete() {
             self.judge(now, &mut effects);
         }
-        self.decide(now, &mut effects);
+        if sees || matches!(self.phase, Phase::Closing { .. }) || self.time_up(now).is_some() {
+            self.decide(now, &mut effects);
+        }
         if self.phase != Phase::Done {
             self.remind(now, &mut effects);
             self.wake(now, &mut effects);
@@ -419,6 +432,7 @@ impl Rollout {
             later(self.progressed, self.rules.timeout),
             later(self.started, self.rules.max_time),
             later(self.said, REMINDER),
+            self.sees_from,
         ];
         match self.phase {
             Phase::Settling { since, .. } => moments.push(later(since, self.rules.settle)),

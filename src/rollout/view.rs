@@ -90,13 +90,18 @@ impl View {
         let (Seen::Listed { selection, .. }
         | Seen::Changed { selection, .. }
         | Seen::Deleted { selection, .. }
-        | Seen::Interrupted { selection, .. }) = &seen;
+        | Seen::Interrupted { selection, .. }
+        | Seen::Resumed { selection }) = &seen;
         let Some(list) = self.lists.iter().position(|list| list.selection == *selection) else {
             return Vec::new();
         };
         match seen {
             Seen::Interrupted { text, .. } => {
                 self.lists[list].interrupted = Some(text);
+                Vec::new()
+            }
+            Seen::Resumed { .. } => {
+                self.lists[list].interrupted = None;
                 Vec::new()
             }
             Seen::Listed { objects, .. } => self.relist(list, objects),
@@ -109,7 +114,13 @@ impl View {
         }
     }
 
+    /// True while a watch is cut: what it has told may have changed since.
+    pub(super) fn is_blind(&self) -> bool {
+        self.lists.iter().any(|list| list.entries.is_some() && list.interrupted.is_some())
+    }
+
     fn relist(&mut self, list: usize, objects: Vec<Value>) -> Vec<String> {
+        self.lists[list].interrupted = None;
         let before = self.lists[list].entries.take();
         let late: HashMap<String, bool> = before
             .iter()

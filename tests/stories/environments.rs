@@ -270,6 +270,8 @@ fn of_an_environment_in_a_namespace_of_others_only_its_own_goes() {
     }
     let records = project.bench.kubectl(&["-n", &namespace, "get", "secrets", "-o", "name"]);
     assert!(!records.contains("shipway."), "{records}");
+    let leases = project.bench.kubectl(&["-n", &namespace, "get", "leases", "-o", "name"]);
+    assert!(!leases.contains("shipway."), "{leases}");
     project.run(&["envs"]).expect(0).says("not deployed");
 }
 
@@ -291,6 +293,20 @@ fn what_has_expired_goes_and_what_is_fresh_stays() {
             "shipway.dev/expires=2026-01-01T00:00:00Z",
         ]);
     }
+    // who goes back in a preview uses it: its time begins anew
+    project.write("kubernetes/more.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: more\ndata:\n  a: b\n");
+    deploy("feature/fresh");
+    project.bench.kubectl(&[
+        "annotate",
+        "--overwrite",
+        "namespace",
+        &fresh,
+        "shipway.dev/expires=2026-01-01T00:00:00Z",
+    ]);
+    project.run(&["rollback"]).expect(0);
+    let expires = live(&project, &fresh)["metadata"]["annotations"]["shipway.dev/expires"].clone();
+    assert!(expires.as_str() > Some("2026-01-01T00:00:00Z"), "{expires}");
+
     project.run(&["envs"]).expect(0).says("expired");
     project.run(&["destroy", "--expired"]).expect(2).says("add --yes");
 

@@ -7,12 +7,12 @@ use std::{
 
 use crate::support::{
     Project, Run,
-    proxy::{Answer, Fault, Proxy, Rule, Seen, Then},
+    proxy::{Answer, Fault, Proxy, Rule, Seen, Then, Way},
     small,
 };
 
 /// A project whose way to the API server is a proxy.
-fn guarded(story: &str) -> (Project, Proxy) {
+pub(super) fn guarded(story: &str) -> (Project, Proxy) {
     let mut project = small::project(story, "one");
     let proxy = Proxy::start(&project.bench);
     proxy.guard(&mut project);
@@ -26,7 +26,7 @@ fn write_of(part: &str, fault: Fault) -> Rule {
 }
 
 /// The deploy did all that it has to, once, and let the lock go.
-fn is_whole(project: &Project) {
+pub(super) fn is_whole(project: &Project) {
     let namespace = project.namespace("qa");
     let jobs = project.bench.get(&namespace, &["jobs"]);
     assert_eq!(jobs["items"].as_array().map(Vec::len), Some(1), "{jobs}");
@@ -142,7 +142,7 @@ fn a_watch_without_history_begins_with_a_new_list() {
 fn lose_the_server(story: &str, fits: impl Fn(&Seen) -> bool + Send + 'static) {
     let (mut project, proxy) = guarded(story);
     project.set("SHIPWAY_LOCK_EXPIRY", "2");
-    proxy.rule(Rule::when(fits, Fault::After(Then::Outage(Duration::from_secs(12)))).times(1));
+    proxy.rule(Rule::when(fits, Fault::After(Then::Outage(Way::Reset, Duration::from_secs(12)))).times(1));
     let run = proxy.run(&project, &["deploy"]).expect(0);
     run.says("the API server answers again after 1");
     is_whole(&project);

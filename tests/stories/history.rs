@@ -7,7 +7,7 @@ use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde_json::Value;
 
 use super::blue_green;
-use crate::support::{Project, demo, manifests};
+use crate::support::{Project, demo, manifests, small};
 
 fn map(name: &str, text: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  text: {text}\n")
@@ -259,6 +259,23 @@ fn lose_image(project: &Project, namespace: &str, revision: u64) {
     let packed = STANDARD.encode(encoder.finish().expect("memory"));
     let patch = format!(r#"{{"data":{{"record":"{packed}"}}}}"#);
     project.bench.kubectl(&["-n", namespace, "patch", "secret", &name, "--type=merge", "-p", &patch]);
+}
+
+#[test]
+fn deploys_that_fail_leave_no_more_records_than_are_kept_and_never_take_the_way_back() {
+    let project = small::project("failing", "one");
+    let settings = std::fs::read_to_string(project.root().join("shipway.yaml")).expect("the settings");
+    project.write("shipway.yaml", &settings.replace("settle: 0s", "settle: 0s, history: 2"));
+    project.run(&["deploy"]).expect(0);
+    for version in ["two", "three", "four", "five"] {
+        small::write(&project, version);
+        let job = std::fs::read_to_string(project.root().join("kubernetes/migrate.yaml")).expect("a manifest");
+        project.write("kubernetes/migrate.yaml", &job.replace("/bin/echo", "/bin/false"));
+        project.run(&["deploy"]).expect(6);
+    }
+    assert_eq!(revisions(&project), [5, 4, 1]);
+    assert_eq!(kept(&project), ["v1", "v4", "v5"]);
+    project.run(&["rollback"]).expect(0).says("rolled back to revision 1");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::support::{
     webhook::{Does, Webhook},
 };
 
-fn kubectl(project: &Project, arguments: &[&str], input: &str) -> String {
+pub(super) fn kubectl(project: &Project, arguments: &[&str], input: &str) -> String {
     let output = project.bench.try_kubectl(&[&["-n", &project.namespace("qa")], arguments].concat(), input);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -238,7 +238,6 @@ fn an_object_that_changes_during_a_deploy_is_never_left_half_done() {
 
 /// An account that may do all that a deploy of this app needs, but for what `without` names.
 fn login(project: &mut Project, without: &str) {
-    let namespace = project.namespace("qa");
     let rules: String = [
         ("", "namespaces", "get,patch"),
         ("", "configmaps", "get,list,watch,create,patch,delete"),
@@ -258,6 +257,12 @@ fn login(project: &mut Project, without: &str) {
         format!("  - {{apiGroups: ['{group}'], resources: [{resources}], verbs: [{verbs}]}}\n")
     })
     .collect();
+    login_with(project, &rules);
+}
+
+/// An account with these rules of a Role, as lines of YAML; the project's runs are its from now on.
+pub(super) fn login_with(project: &mut Project, rules: &str) {
+    let namespace = project.namespace("qa");
     let account = format!(
         "apiVersion: v1\nkind: ServiceAccount\nmetadata: {{name: ci}}\n---\n\
          apiVersion: rbac.authorization.k8s.io/v1\nkind: Role\nmetadata: {{name: ci}}\nrules:\n{rules}---\n\
@@ -280,7 +285,7 @@ fn login(project: &mut Project, without: &str) {
 }
 
 /// The YAML of the evidence, as an administrator would paste it.
-fn role(run: &Run) -> String {
+pub(super) fn role(run: &Run) -> String {
     let outcome = run.outcome();
     let problems = outcome["problems"].as_array().cloned().unwrap_or_default();
     let evidence = problems.iter().flat_map(|problem| problem["evidence"].as_array().cloned().unwrap_or_default());

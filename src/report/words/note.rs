@@ -9,7 +9,10 @@ use crate::{
 pub(super) fn said(note: &Note) -> Vec<Said> {
     let text = note.text.as_str();
     if note.attention {
-        vec![Said::new(note.step, Sign::Attention, Line::new().attention(text)).attention()]
+        let lines = note.lines.iter().map(|line| Said::new(note.step, Sign::None, line.as_str()).attention());
+        std::iter::once(Said::new(note.step, Sign::Attention, Line::new().attention(text)).attention())
+            .chain(lines)
+            .collect()
     } else {
         vec![Said::new(note.step, Sign::None, text)]
     }

@@ -28,7 +28,7 @@ use hyper::{
 };
 use hyper_util::rt::TokioIo;
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::{oneshot, watch},
 };
 use tokio_rustls::{TlsAcceptor, TlsConnector};
@@ -38,7 +38,7 @@ use super::{Bench, Project, Run};
 mod rule;
 pub mod tls;
 
-pub use rule::{Answer, Fault, Rule, Seen, Then};
+pub use rule::{Answer, Fault, Rule, Seen, Then, Way};
 
 type Failure = Box<dyn Error + Send + Sync>;
 type Body = UnsyncBoxBody<Bytes, Failure>;
@@ -51,7 +51,7 @@ struct State {
     in_flight: AtomicUsize,
     /// The run to be killed.
     child: watch::Sender<Option<u32>>,
-    down: watch::Sender<bool>,
+    down: watch::Sender<Option<Way>>,
     round_trip: Mutex<Duration>,
 }
 
@@ -76,7 +76,7 @@ impl Proxy {
             seen: Mutex::default(),
             in_flight: AtomicUsize::new(0),
             child: watch::Sender::new(None),
-            down: watch::Sender::new(false),
+            down: watch::Sender::new(None),
             round_trip: Mutex::default(),
         });
         let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -157,26 +157,54 @@ impl Drop for Proxy {
     }
 }
 
-async fn serve(listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
+async fn serve(mut listener: TcpListener, acceptor: TlsAcceptor, state: Arc<State>) {
     let connections = tokio::task::LocalSet::new();
+    let mut down = state.down.subscribe();
     connections
         .run_until(async {
             loop {
-                let Ok((stream, _)) = listener.accept().await else { continue };
+                let accepted = tokio::select! {
+                    accepted = listener.accept() => accepted,
+                    () = until(&mut down, |way| way == Some(Way::Refused)) => {
+                        let address = listener.local_addr().expect("an address");
+                        drop(listener);
+                        // nobody else gets the port, and nobody answers on it
+                        let socket = TcpSocket::new_v4().expect("a socket");
+                        socket.set_reuseaddr(true).expect("a socket");
+                        socket.bind(address).expect("the same port");
+                        until(&mut down, |way| way.is_none()).await;
+                        listener = socket.listen(1024).expect("a listener");
+                        continue;
+                    }
+                };
+                let Ok((stream, _)) = accepted else { continue };
                 let _ = stream.set_nodelay(true);
                 // closed without a word: whoever waits for an answer sees a reset
                 let _ = stream.set_zero_linger();
                 let (state, acceptor) = (Arc::clone(&state), acceptor.clone());
                 tokio::task::spawn_local(async move {
                     let mut down = state.down.subscribe();
-                    tokio::select! {
-                        _ = down.wait_for(|down| *down) => {}
-                        () = connection(stream, acceptor, &state) => {}
+                    let mut connection = std::pin::pin!(connection(stream, acceptor, &state));
+                    loop {
+                        let way = *down.borrow_and_update();
+                        match way {
+                            Some(Way::Reset | Way::Refused) => return,
+                            Some(Way::Swallowed) => drop(down.changed().await),
+                            None => tokio::select! {
+                                biased;
+                                _ = down.changed() => {}
+                                () = &mut connection => return,
+                            },
+                        }
                     }
                 });
             }
         })
         .await;
+}
+
+async fn until(down: &mut watch::Receiver<Option<Way>>, holds: impl Fn(Option<Way>) -> bool) {
+    let _ = down.wait_for(|way| holds(*way)).await;
 }
 
 /// One connection of the client, with one of its own to the server.
@@ -209,11 +237,20 @@ async fn answer(state: &Arc<State>, server: &Server, request: Request<Incoming>)
     };
     let is_watch = seen.is_watch();
     tokio::time::sleep(round_trip).await;
-    let (mut response, then) = match fault {
+    let (response, then) = match fault {
         None => return forward(state, server, head, seen.body).await,
         Some(Fault::Instead(then)) => (None, then),
         Some(Fault::After(then)) => (Some(forward(state, server, head, seen.body).await?), then),
     };
+    misbehave(state, (response, is_watch), then).await
+}
+
+/// What the client gets to see, in place of the server's answer or after it.
+async fn misbehave(
+    state: &Arc<State>,
+    (mut response, is_watch): (Option<Response<Body>>, bool),
+    then: Then,
+) -> Result<Response<Body>, Failure> {
     match then {
         Then::Answer(answer) => {
             whole(response.take()).await?;
@@ -236,15 +273,27 @@ async fn answer(state: &Arc<State>, server: &Server, request: Request<Incoming>)
             whole(response.take().filter(|_| !is_watch)).await?;
             pending().await
         }
-        Then::Outage(time) => {
-            whole(response.take().filter(|_| !is_watch)).await?;
-            state.down.send_replace(true);
-            let state = Arc::clone(state);
+        Then::Mute => Ok(response.ok_or("nothing to be mute about")?.map(|body| {
+            let frames = stream::pending::<Result<Frame<Bytes>, Failure>>();
+            // the server's end stays open, too
+            StreamBody::new(frames.map(move |frame| (&body, frame).1)).boxed_unsync()
+        })),
+        Then::Outage(way, time) => {
+            let response = match way {
+                Way::Swallowed => response,
+                Way::Reset | Way::Refused => {
+                    whole(response.take().filter(|_| !is_watch)).await?;
+                    None
+                }
+            };
+            state.down.send_replace(Some(way));
+            let shared = Arc::clone(state);
             tokio::task::spawn_local(async move {
                 tokio::time::sleep(time).await;
-                state.down.send_replace(false);
+                shared.down.send_replace(None);
             });
-            Err("down".into())
+            until(&mut state.down.subscribe(), |way| way.is_none()).await;
+            response.ok_or_else(|| "down".into())
         }
     }
 }

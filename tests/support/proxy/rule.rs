@@ -53,8 +53,21 @@ pub enum Then {
     Cut(usize),
     /// Nothing, for ever.
     Silence,
-    /// Every connection is reset, and every new one, for so long.
-    Outage(Duration),
+    /// The head of the server's answer, then nothing, for ever: a connection that is half open.
+    Mute,
+    /// The server is not there for so long.
+    Outage(Way, Duration),
+}
+
+/// How a server is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Every connection is reset, and every new one.
+    Reset,
+    /// Every connection is reset, and none can be made.
+    Refused,
+    /// Nothing comes through, on any connection, and nothing is said about it. Afterwards all comes that was sent.
+    Swallowed,
 }
 
 /// An answer of the proxy's own.
