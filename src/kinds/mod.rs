@@ -266,6 +266,7 @@ mod tests {
             rules: &Rules { status: rules(&header, live), ..RULES },
             baseline: &Baseline::new(),
             changed: true,
+            renewed: true,
             backed: header.get("backed").is_some(),
             closing: false,
             saved: false,

@@ -30,6 +30,8 @@ pub(crate) struct Observation<'o> {
     pub baseline: &'o Baseline,
     /// False where this deploy found the object as it should be, and its pods with it.
     pub changed: bool,
+    /// True where this deploy changed anything at all: what failed before may come right without being touched itself.
+    pub renewed: bool,
     /// For a Service: a workload of this rollout is meant to run behind it.
     pub backed: bool,
     /// True at the end of a rollout that did not hold: whatever explains it is gathered.

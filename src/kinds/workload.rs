@@ -239,18 +239,40 @@ pub(super) fn pods_of<'o>(children: &[&'o Value], owner: &str) -> Vec<&'o Value>
 
 /// Why a controller cannot make pods: from its condition ReplicaFailure, or the last FailedCreate event about it.
 pub(super) fn creation_failure(o: &Observation<'_>, owner: &Value) -> Option<Finding> {
-    if let Some(condition) = read::true_condition(owner, "ReplicaFailure") {
-        return Some(creation_finding(condition.message));
-    }
     let about = |event: &&&Value| {
         read::text(event, &["involvedObject", "uid"]) == read::uid(owner)
             && read::text(event, &["reason"]) == "FailedCreate"
     };
-    let event = o.events.iter().rev().find(about)?;
+    let event = o.events.iter().rev().find(about);
+    if let Some(condition) = read::true_condition(owner, "ReplicaFailure") {
+        let finding = creation_finding(condition.message);
+        return Some(if event.is_some() || is_new(o, condition.since) { finding } else { from_before(o, finding) });
+    }
+    let event = event?;
     // none is told when it is over, but a pod that was made since
     let made = |pod: &&Value| read::text(pod, &["metadata", "creationTimestamp"]).parse::<Timestamp>().ok();
     let is_over = pods_of(o.children, read::uid(owner)).iter().any(|pod| made(pod) >= event_time::of(event));
     (!is_over).then(|| creation_finding(read::text(event, &["message"])))
+}
+
+/// Since this deploy wrote the object, by the server's clock.
+fn is_new(o: &Observation<'_>, since: &str) -> bool {
+    let moment = |text: &str| text.parse::<Timestamp>().ok();
+    let applied = o.applied.at.as_deref().and_then(moment);
+    o.saved || o.changed && applied.is_none_or(|applied| moment(since).is_none_or(|since| since >= applied))
+}
+
+/// A controller that was refused tries again at ever longer intervals, up to a quarter of an hour, and tells of each time. Until
+/// it does, what it was told before says little of a deploy that has changed something; of one that has not, it is soon
+/// taken for true.
+fn from_before(o: &Observation<'_>, finding: Finding) -> Finding {
+    const UNCHANGED: Weight = Weight::Grace(10.0);
+    let weight = if o.renewed { Weight::Wait } else { UNCHANGED };
+    let finding = Finding { weight, ..finding };
+    match o.applied.id.kind.as_str() {
+        "Deployment" => finding.hint(format!("`kubectl rollout restart {}` tries again at once", o.applied.id)),
+        _ => finding,
+    }
 }
 
 /// A refusal stays one; a webhook that cannot be reached may come back. Two looks guard against what just changes.

@@ -523,6 +523,51 @@ mod tests {
         assert!(story.end.is_none() && story.asked.is_empty());
     }
 
+    /// A Deployment that stays as it is, whose controller was refused before; `other` is deployed with it.
+    fn refused_before(other: &[Watched]) -> Story {
+        let mut web = deployment("web", 1);
+        web.changed = false;
+        let mut set = replica_set("web-new", "web", "2");
+        let message =
+            "pods \"web-x\" is forbidden: exceeded quota: small, requested: pods=1, used: pods=0, limited: pods=0";
+        set["status"]["conditions"] = json!([{"type": "ReplicaFailure", "status": "True", "lastTransitionTime": "2026-05-04T11:00:00Z", "message": message}]);
+        let seen = [live(&web, [2, 0, 0, 0]), set];
+        Story::of([&[web], other].concat(), &seen)
+    }
+
+    #[test]
+    fn a_refusal_of_before_is_told_soon_where_nothing_was_changed() {
+        let mut story = refused_before(&[]);
+        story.pass(9.0);
+        assert!(story.end.is_none());
+        story.pass(2.0);
+        assert_eq!((story.finding().0, story.finding().1), ("quota-exceeded", Exit::Rollout));
+    }
+
+    #[test]
+    fn a_refusal_of_before_is_no_evidence_once_the_quota_was_raised() {
+        let quota = watched("v1", "ResourceQuota", "small", json!({"hard": {"pods": "9"}}));
+        let mut story = refused_before(std::slice::from_ref(&quota));
+        story.pass(120.0);
+        assert!(story.end.is_none(), "its controller has not tried again");
+        let web = deployment("web", 1);
+        story.see(replica_set("web-new", "web", "2"));
+        story.see(pod("web-1", "web-new", running(), 0));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.pass(6.0);
+        assert_eq!(story.end().problems, []);
+
+        let mut story = refused_before(&[quota]);
+        story.pass(20.0);
+        let about = json!({"kind": "ReplicaSet", "namespace": "demo", "name": "web-new", "uid": "web-new-uid"});
+        story.see(
+            json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "demo", "uid": "e"},
+            "involvedObject": about, "type": "Warning", "reason": "FailedCreate", "message": "exceeded quota: small"}),
+        );
+        story.pass(3.0);
+        assert_eq!(story.finding().0, "quota-exceeded", "it has tried again");
+    }
+
     #[test]
     fn a_paused_deployment_fails_after_two_looks() {
         let web = deployment("web", 1);

@@ -115,6 +115,7 @@ impl Rollout {
         (rules, now): (Rules, Timestamp),
         selections: fn(&str, &[Watched]) -> Vec<Selection>,
     ) -> Self {
+        let renewed = watched.iter().any(|watched| watched.changed);
         let (plain, judged): (Vec<_>, Vec<_>) = watched
             .into_iter()
             .partition(|watched| kinds::is_plain(&watched.applied.id.group, &watched.applied.id.kind));
@@ -122,8 +123,8 @@ impl Rollout {
         let backing = Backing::of(&judged);
         let is_backed = |watched: &Watched| watched.applied.id.kind == "Service" && backing.stands_behind(watched);
         let backed: Vec<bool> = judged.iter().map(is_backed).collect();
-        let tracks: Vec<Track> =
-            judged.into_iter().zip(backed).map(|(watched, backed)| Track::new(watched, backed, now)).collect();
+        let track = |(watched, backed)| Track::new(watched, (backed, renewed), now);
+        let tracks: Vec<Track> = judged.into_iter().zip(backed).map(track).collect();
         let by_uid = tracks.iter().enumerate().flat_map(|(index, track)| keys(track).map(move |key| (key, index)));
         Self {
             by_uid: by_uid.collect(),

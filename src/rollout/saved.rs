@@ -89,6 +89,7 @@ fn status(watched: &Watched, backing: &Backing<'_>, view: &View, rules: &Rules) 
         backed: !children.is_empty() && id.kind == "Service" && backing.stands_behind(watched),
         closing: false,
         saved: true,
+        renewed: false,
     });
     let pods = children.iter().copied().filter(|child| read::is_kind(child, "Pod") && kinds::is_alive(child));
     WorkloadStatus {

@@ -26,6 +26,8 @@ pub(super) struct Track {
     pub watched: Watched,
     /// For a Service: a workload of this rollout stands behind it.
     pub backed: bool,
+    /// This deploy changed something, if not this.
+    pub renewed: bool,
     pub verdict: Verdict,
     pub progress: Progress,
     pub warnings: Vec<Problem>,
@@ -64,9 +66,10 @@ pub(super) struct Surroundings<'r> {
 }
 
 impl Track {
-    pub(super) fn new(watched: Watched, backed: bool, now: Timestamp) -> Self {
+    pub(super) fn new(watched: Watched, (backed, renewed): (bool, bool), now: Timestamp) -> Self {
         Self {
             backed,
+            renewed,
             verdict: Verdict::Waiting { problem: None },
             progress: Progress::default(),
             warnings: Vec::new(),
@@ -113,6 +116,7 @@ impl Track {
             rules: around.rules,
             baseline,
             changed: self.watched.changed,
+            renewed: self.renewed,
             backed: self.backed,
             closing: around.closing,
             saved: false,

@@ -152,6 +152,14 @@ fn quota_then_fix() {
     app.runs_only("first");
 }
 
+/// The Deployment stays as it is: only what kept its pods from being made is mended.
+fn quota_raised_alone() {
+    let app = App::steady("quotaraised");
+    app.deploy(&[quota("0"), fine("first")]).expect(6).says("error[quota-exceeded]");
+    app.deploy(&[quota("9"), fine("first")]).expect(0).took(0.0, 60.0);
+    app.runs_only("first");
+}
+
 fn deadline_then_fix() {
     let app = App::steady("deadlinefix");
     let probe =
@@ -175,7 +183,7 @@ fn deadline_then_fix() {
 
 #[test]
 fn yesterdays_failure_is_no_evidence_against_todays_fix() {
-    at_once(&[crash_then_fix, missing_image_then_fix, quota_then_fix, deadline_then_fix]);
+    at_once(&[crash_then_fix, missing_image_then_fix, quota_then_fix, quota_raised_alone, deadline_then_fix]);
 }
 
 /// What is deployed crashes an hour later; the next version is fine.
@@ -281,8 +289,9 @@ fn the_same_twice() {
 /// It fails for the same reason, and sooner than the first time lasted.
 fn fails_twice(story: &str, objects: &[Value], code: i32, reason: &str, within: f64) {
     let app = App::new(story);
+    let timeout = if code == 7 { "12s" } else { "60s" };
     for time in ["first", "second"] {
-        let run = app.deploy_within(objects, "12s").expect(code);
+        let run = app.deploy_within(objects, timeout).expect(code);
         run.says(&format!("error[{reason}]"));
         if time == "second" {
             run.took(0.0, within);
