@@ -28,6 +28,8 @@ pub(crate) struct Survey<'s> {
     pub known: &'s HashMap<&'s ObjectId, &'s Applied>,
     /// True for what has to be read in full even where nobody touched it.
     pub reads: fn(&ObjectId) -> bool,
+    /// Leaves of it only what is looked at.
+    pub slim: fn(&ObjectId, &mut Value),
 }
 
 /// What the cluster has of a release, in the order of its objects.
@@ -203,6 +205,9 @@ impl Cluster {
         let proven = recorded.map(|_| applied(object, &body));
         if proven.is_none() || (survey.reads)(&object.id) {
             clean(&mut body, &self.inner.redactor);
+            if proven.is_some() {
+                (survey.slim)(&object.id, &mut body);
+            }
         } else {
             body = serde_json::json!({"metadata": {"uid": body["metadata"]["uid"]}});
         }

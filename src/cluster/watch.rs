@@ -11,6 +11,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::{
     connect::Cluster,
     error::{ClusterError, Reason},
+    listing::{Listed, WHOLE},
     patience::Waiting,
     refusal::refused,
     request::{Call, path},
@@ -47,9 +48,17 @@ struct Watch {
 impl Cluster {
     /// What a watch of the selection begins with.
     pub(crate) async fn look(&self, selection: &Selection) -> Result<Seen, ClusterError> {
-        let mut objects = self.list_pages(selection, usize::MAX).await?.objects;
-        objects.iter_mut().for_each(without_bookkeeping);
+        let objects = self.list_to_watch(selection).await?.objects;
         Ok(Seen::Listed { selection: selection.clone(), objects })
+    }
+
+    /// The whole list, of which no object is held with its bookkeeping once the next is read.
+    async fn list_to_watch(&self, selection: &Selection) -> Result<Listed<Value>, ClusterError> {
+        let keep = |mut object| {
+            without_bookkeeping(&mut object);
+            Some(object)
+        };
+        self.list_kept(selection, (WHOLE, usize::MAX), keep).await
     }
 
     /// Everything that happens to the selections, each begun with a full list, until the stream is dropped or `stop` is
@@ -115,10 +124,9 @@ impl Watch {
     }
 
     async fn list(&mut self) -> End {
-        match self.cluster.list_pages(&self.selection, usize::MAX).await {
-            Ok(mut listed) => {
+        match self.cluster.list_to_watch(&self.selection).await {
+            Ok(listed) => {
                 self.cluster.note_answer(self.waiting.take());
-                listed.objects.iter_mut().for_each(without_bookkeeping);
                 self.version = Some(listed.version);
                 self.tell(Seen::Listed { selection: self.selection.clone(), objects: listed.objects }).await;
                 End::Usual

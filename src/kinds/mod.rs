@@ -18,7 +18,7 @@ mod workload;
 
 use serde_json::Value;
 
-use crate::model::{Reference, Resource, Stage};
+use crate::model::{ObjectId, Reference, Resource, Stage};
 
 pub(crate) use observation::{Baseline, Judgement, Observation};
 pub(crate) use pod::{advance, awaiting, begun, endings, image_ids, is_alive, is_ready, reason};
@@ -122,6 +122,25 @@ pub(crate) fn images(object: &Value) -> Vec<Reference> {
         }
     }
     images
+}
+
+/// Of a container, what is large and says nothing about a rollout.
+const SETTINGS: &[&str] = &["args", "command", "env", "envFrom", "resources", "volumeMounts"];
+
+/// Leaves out of a pod's template what no judge looks at: of an application with many variables that is most of it.
+pub(crate) fn slim(id: &ObjectId, object: &mut Value) {
+    let Some(path) = find(&id.group, &id.kind).and_then(|kind| kind.template) else { return };
+    let mut spec = Some(object);
+    for key in path.iter().chain(&["spec"]) {
+        spec = spec.and_then(|part| part.get_mut(*key));
+    }
+    let Some(spec) = spec else { return };
+    for list in ["initContainers", "containers"] {
+        let containers = spec.get_mut(list).and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
+            container.retain(|key, _| !SETTINGS.contains(&key.as_str()));
+        }
+    }
 }
 
 /// True where applied is ready: there is nothing to watch.
@@ -300,6 +319,19 @@ mod tests {
             wrong.push(format!("warning {warning:?}"));
         }
         if wrong.is_empty() { String::new() } else { format!("{stem}: {}\n", wrong.join("; ")) }
+    }
+
+    #[test]
+    fn a_slim_object_is_without_what_its_pods_are_set_up_with() {
+        let id = ObjectId { group: "apps".into(), kind: "Deployment".into(), namespace: None, name: "web".into() };
+        let container = serde_json::json!({"name": "web", "image": "web:1", "readinessProbe": {}});
+        let object =
+            |container: &Value| serde_json::json!({"spec": {"template": {"spec": {"containers": [container]}}}});
+        let mut large = container.clone();
+        large["env"] = serde_json::json!([{"name": "A", "value": "b"}]);
+        let mut object_of_many = object(&large);
+        slim(&id, &mut object_of_many);
+        assert_eq!(object_of_many, object(&container));
     }
 
     #[test]

@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
+    kinds,
     model::{
         ApplyEvent, Change, ObjectOutcome, Outcome, Record, RecordState, Rendered, RolloutEvent, SourceEvent, Stage,
         Verdict, Watched,
@@ -149,7 +150,7 @@ impl Delivery<'_> {
         // watching the Namespace takes a right over the whole cluster
         let watched = written.filter(|(step, _)| step.object.id.kind != "Namespace").map(|(step, applied)| Watched {
             applied: applied.clone(),
-            body: if is_judged(&step.object.id) { step.object.body() } else { serde_json::Value::Null },
+            body: if is_judged(&step.object.id) { judged_body(step.object) } else { serde_json::Value::Null },
             changed: step.change.change != Change::Unchanged,
             shows_log: is_hook(step.object.stage),
             images: prepared.release.images.clone(),
@@ -217,6 +218,13 @@ impl Delivery<'_> {
             }
         }
     }
+}
+
+/// What a rollout looks at of an object that was sent.
+fn judged_body(object: &Rendered) -> serde_json::Value {
+    let mut body = object.body();
+    kinds::slim(&object.id, &mut body);
+    body
 }
 
 fn object_outcome(change: &crate::model::ObjectChange) -> ObjectOutcome {

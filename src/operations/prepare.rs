@@ -8,7 +8,7 @@ use super::{
     apply::Step,
     failure::Failure,
     namespace, ownership, places, prune,
-    rehearsal::{rehearse, release_bodies, trusted},
+    rehearsal::{rehearse, release_bodies, slim, trusted},
     replicas, rights,
 };
 use crate::{
@@ -179,7 +179,7 @@ pub(super) async fn survey(
     let mut known = trusted(&history);
     known.extend(made.iter().map(|made| (&made.id, made)));
     let (surveyed, autoscalers) = join(
-        cluster.survey(Survey { objects: &release.objects, known: &known, reads: is_judged }),
+        cluster.survey(Survey { objects: &release.objects, known: &known, reads: is_judged, slim }),
         replicas::autoscalers(cluster, &release.objects, &known),
     )
     .await;

@@ -127,7 +127,7 @@ async fn without_lost_volumes(
     if volumes.is_empty() {
         return Ok((objects, Vec::new()));
     }
-    let survey = Survey { objects: &volumes, known: &HashMap::new(), reads: |_| false };
+    let survey = Survey { objects: &volumes, known: &HashMap::new(), reads: |_| false, slim: |_, _| {} };
     let live = cluster.survey(survey).await?.live;
     let lost: Vec<ObjectId> = live.into_iter().filter(|live| live.body.is_none()).map(|live| live.id).collect();
     let left = objects.into_iter().filter(|object| !lost.contains(&object.id)).collect();

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use futures::{StreamExt as _, stream};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Context,
@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, ClusterError, History, Rehearsed, Surveyed, applied, owns_all},
+    kinds,
     model::{
         Applied, ApplyEvent, Change, FieldPath, Live, Note, ObjectChange, ObjectId, Problem, RecordState, Rendered,
     },
@@ -137,15 +138,32 @@ fn weighed(
     Rehearsal { change, equal }
 }
 
+/// Leaves of an object that nobody touched what a rollout looks at, and who owns the count of its pods.
+pub(super) fn slim(id: &ObjectId, body: &mut Value) {
+    kinds::slim(id, body);
+    let entries = body.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
+    for entry in entries.into_iter().flatten() {
+        let (metadata, count) =
+            (entry.pointer_mut("/fieldsV1/f:metadata").map(Value::take), "/fieldsV1/f:spec/f:replicas");
+        let spec = entry.pointer(count).map(|count| json!({"f:replicas": count}));
+        let kept = [("f:metadata", metadata), ("f:spec", spec)];
+        let kept = kept.into_iter().filter_map(|(key, fields)| Some((key.to_owned(), fields?)));
+        entry["fieldsV1"] = Value::Object(kept.collect());
+    }
+}
+
 /// Keeps of what is not written no more than a rollout looks at.
 pub(super) fn release_bodies(live: &mut [Live], rehearsals: &[Rehearsal]) {
     for (live, _) in live.iter_mut().zip(rehearsals).filter(|(_, rehearsal)| rehearsal.equal.is_some()) {
         let is_judged = is_judged(&live.id);
+        if let Some(body) = live.body.as_mut().filter(|_| is_judged) {
+            kinds::slim(&live.id, body);
+        }
         match live.body.as_mut().and_then(|body| body.get_mut("metadata")) {
             Some(Value::Object(metadata)) if is_judged => drop(metadata.remove("managedFields")),
             Some(metadata) => {
                 let uid = metadata["uid"].take();
-                live.body = Some(serde_json::json!({"metadata": {"uid": uid}}));
+                live.body = Some(json!({"metadata": {"uid": uid}}));
             }
             None => {}
         }
