@@ -128,7 +128,7 @@ fn the_ci_system_goes_before_git() {
     let tagged = of(CiFacts { branch: None, git_tag: Some(tag), ..ci.clone() });
     assert_eq!((tagged.branch, tagged.git_tag.unwrap().value.as_str()), (None, "v1"));
     // a pull request of an unknown branch must not become the one that git names
-    let request = PullRequest { number: None, source_branch: None, head: None, from_fork: false };
+    let request = PullRequest { number: None, source_branch: None, head: None, url: None, from_fork: false };
     assert_eq!(of(CiFacts { branch: None, pull_request: Some(request), ..ci }).branch, None);
 }
 
@@ -342,6 +342,7 @@ fn every_value_is_described_with_its_origin() {
         git_tag: None,
         commit: None,
         tag: Sourced::new("x-fc598063".into(), Origin::Default),
+        pull_request: None,
         run_url: None,
         user: None,
         confirm: false,

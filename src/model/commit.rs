@@ -30,7 +30,40 @@ pub struct PullRequest {
     pub source_branch: Option<String>,
     /// The source's head commit, where it differs from what is checked out (GitHub's merge commit).
     pub head: Option<Sourced<String>>,
+    /// Its page.
+    pub url: Option<String>,
     pub from_fork: bool,
+}
+
+/// A pull request as plans and records name it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequestRef {
+    pub number: Option<String>,
+    /// The head commit of its branch: not always what is checked out.
+    pub head: Option<String>,
+    pub url: Option<String>,
+}
+
+impl PullRequestRef {
+    /// `#7`, where the number is known.
+    pub fn short(&self) -> Option<String> {
+        self.number.as_ref().map(|number| format!("#{number}"))
+    }
+
+    /// `pull request 7 at 1a2b3c4d · https://..`
+    pub fn describe(&self) -> String {
+        let number = self.number.as_ref().map(|number| format!(" {number}")).unwrap_or_default();
+        let head = self.head.as_ref().map(|head| format!(" at {}", head.get(..8).unwrap_or(head))).unwrap_or_default();
+        let url = self.url.as_ref().map(|url| format!(" · {url}")).unwrap_or_default();
+        format!("pull request{number}{head}{url}")
+    }
+}
+
+impl From<&PullRequest> for PullRequestRef {
+    fn from(request: &PullRequest) -> Self {
+        let head = request.head.as_ref().map(|head| head.value.clone());
+        Self { number: request.number.clone(), head, url: request.url.clone() }
+    }
 }
 
 /// What the CI system says. Everything is optional: systems differ in what they tell.

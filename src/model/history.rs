@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Commit, RecordState, Reference};
+use super::{Commit, PullRequestRef, RecordState, Reference};
 
 /// The deploys of an app to an environment that are remembered.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -28,6 +28,8 @@ pub struct PastDeploy {
     pub age: i64,
     pub commit: Option<Commit>,
     pub branch: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequestRef>,
     pub tag: String,
     pub images: Vec<Reference>,
     pub color: Option<String>,

@@ -32,7 +32,7 @@ mod text;
 
 pub use ask::Ask;
 pub use blue_green::BlueGreen;
-pub use commit::{Ancestry, CiFacts, Commit, Facts, PullRequest};
+pub use commit::{Ancestry, CiFacts, Commit, Facts, PullRequest, PullRequestRef};
 pub use connection::{Connection, ConnectionOptions};
 pub use environments::{EnvironmentEntry, Environments};
 pub use event::{

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Commit, Connection, Image, ObjectId, Problem, Rendered, Resource, Sourced};
+use super::{Commit, Connection, Image, ObjectId, Problem, PullRequestRef, Rendered, Resource, Sourced};
 
 /// Which app goes where, and why.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,6 +17,9 @@ pub struct Target {
     pub commit: Option<Commit>,
     /// The image tag.
     pub tag: Sourced<String>,
+    /// What the CI system runs for, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequestRef>,
     /// The CI run, for the lock and the record.
     pub run_url: Option<String>,
     /// Who started it.
@@ -165,7 +168,10 @@ pub struct Record {
     pub environment: String,
     pub state: RecordState,
     pub commit: Option<Commit>,
+    /// The source branch, where it is a pull request's.
     pub branch: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequestRef>,
     pub tag: String,
     pub images: Vec<Image>,
     /// The colour it was deployed to.
@@ -243,6 +249,7 @@ impl Target {
             git_tag: None,
             commit: None,
             tag: sourced("t"),
+            pull_request: None,
             run_url: None,
             user: None,
             confirm: false,
@@ -261,6 +268,7 @@ impl Record {
             state,
             commit: None,
             branch: None,
+            pull_request: None,
             tag: "feature_a-0c2a77d1".into(),
             images: Vec::new(),
             color: None,

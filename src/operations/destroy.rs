@@ -162,6 +162,7 @@ fn target_of(checkout: &Checkout, live: &LiveNamespace) -> Target {
         git_tag: None,
         commit: None,
         tag: rule(String::new()),
+        pull_request: None,
         run_url: settings.run_url.as_ref().map(|url| url.value.clone()),
         user: settings.user.as_ref().map(|user| user.value.clone()),
     }

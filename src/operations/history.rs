@@ -60,6 +60,7 @@ fn past(records: Vec<Record>, traffic: Option<&Traffic>) -> Vec<PastDeploy> {
         age: now.as_second() - record.at.as_second(),
         commit: record.commit,
         branch: record.branch,
+        pull_request: record.pull_request,
         tag: record.tag,
         images: record.images.into_iter().map(|image| image.reference).collect(),
         color: record.color,

@@ -62,6 +62,7 @@ pub(super) fn of(application: &Application, cluster: &Cluster, prepared: &Prepar
         branch: target.branch.as_ref().map(|branch| branch.value.clone()),
         git_tag: target.git_tag.as_ref().map(|tag| tag.value.clone()),
         commit: target.commit.clone(),
+        pull_request: target.pull_request.clone(),
         tag: target.tag.value.clone(),
         images: images.clone(),
         color: color.clone(),
@@ -120,6 +121,7 @@ pub(super) fn application(context: &Context, parts: &[Planned], files: &[PathBuf
         branch: planned.branch.as_ref().map(sourced),
         git_tag: planned.git_tag.as_ref().map(sourced),
         commit: planned.commit.clone(),
+        pull_request: planned.pull_request.clone(),
         tag: sourced(&planned.tag),
         ..ours
     };

@@ -42,10 +42,16 @@ pub(super) async fn decide(
         let Some(serving) = serving(known.history, traffic) else { return Ok(Vec::new()) };
         kept.extend(serving);
     }
-    let records = &known.history.records;
-    let begun = begun(cluster, &target.namespace.value, records).await?;
-    let places = plan::where_to_look(&known.release.objects, &begun, records, known.jobs, &kept);
-    let labels = format!("shipway.dev/app={},shipway.dev/env={}", target.app, target.environment.value);
+    // what came by `-f` and what the app's own manifests had is not gone for the other of the two
+    let is_of_ours = |record: &&Record| record.given == application.given;
+    let records: Vec<Record> = known.history.records.iter().filter(is_of_ours).cloned().collect();
+    let begun = begun(cluster, &target.namespace.value, &records).await?;
+    let places = plan::where_to_look(&known.release.objects, &begun, &records, known.jobs, &kept);
+    let source = match application.given {
+        true => format!("{}={}", render::SOURCE_LABEL, render::GIVEN),
+        false => format!("!{}", render::SOURCE_LABEL),
+    };
+    let labels = format!("shipway.dev/app={},shipway.dev/env={},{source}", target.app, target.environment.value);
     let mut found = Vec::new();
     for (resource, namespace) in places {
         let fields = without_records(&resource);
@@ -63,7 +69,7 @@ pub(super) async fn decide(
         found.iter().filter_map(object_of).map(|object| (object.id.clone(), render::configuration_of(&object)));
     let templates: Vec<(ObjectId, Vec<ObjectId>)> = templates.filter(|(_, used)| !used.is_empty()).collect();
     let rules = PruneRules { all: settings.prune_all, agreed: settings.yes_prune, guarded: target.confirm };
-    let mut pruning = plan::prune((&known.release.objects, known.live), found, (records, known.jobs), &kept, rules);
+    let mut pruning = plan::prune((&known.release.objects, known.live), found, (&records, known.jobs), &kept, rules);
     for (id, why) in pruning.kept {
         context.tell(Note::attention("plan", format!("{id} is gone from the manifests and kept: {why}")));
     }

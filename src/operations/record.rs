@@ -97,6 +97,7 @@ pub(super) async fn begin(
         state: RecordState::Running,
         commit: target.commit.clone(),
         branch: target.branch.as_ref().map(|branch| branch.value.clone()),
+        pull_request: target.pull_request.clone(),
         tag: target.tag.value.clone(),
         images: prepared.release.images.clone(),
         color: prepared.release.color.clone(),

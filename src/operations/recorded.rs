@@ -29,6 +29,7 @@ pub(super) fn target(application: &Application, source: &Record) -> Target {
         branch: source.branch.clone().map(|branch| Sourced::new(branch, origin())),
         git_tag: None,
         commit: source.commit.clone(),
+        pull_request: source.pull_request.clone(),
         tag: Sourced::new(source.tag.clone(), origin()),
         ..application.target.clone()
     }

@@ -46,6 +46,7 @@ async fn rendered(context: &Context, application: &Application, secrets: bool) -
         elsewhere: &[],
         revision: None,
         runs: &[],
+        given: application.given,
         is_first: false,
     };
     let prepared = render::release(&application.target, &application.manifests, &rendering)

@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::owner::last_writer;
 use crate::model::{
-    Commit, Exit, Explain, Image, JobRun, Live, ObjectChange, ObjectId, Record, RecordState, Rendered, Traffic, hex,
-    hmac_sha256,
+    Commit, Exit, Explain, Image, JobRun, Live, ObjectChange, ObjectId, PullRequestRef, Record, RecordState, Rendered,
+    Traffic, hex, hmac_sha256,
 };
 
 /// Counts up when an older shipway could misread a plan.
@@ -31,6 +31,7 @@ pub(crate) struct Planned {
     pub branch: Option<String>,
     pub git_tag: Option<String>,
     pub commit: Option<Commit>,
+    pub pull_request: Option<PullRequestRef>,
     /// The image tag.
     pub tag: String,
     pub images: Vec<Image>,
@@ -290,6 +291,7 @@ mod tests {
             branch: Some("cart".into()),
             git_tag: None,
             commit: None,
+            pull_request: None,
             tag: "t".into(),
             images: Vec::new(),
             color: None,

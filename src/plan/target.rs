@@ -2,7 +2,7 @@
 
 use crate::{
     config::{EnvironmentSettings, Settings},
-    model::{Facts, Note, Origin, Sourced, Target},
+    model::{Facts, Note, Origin, PullRequestRef, Sourced, Target},
 };
 
 use super::{
@@ -29,6 +29,7 @@ pub(crate) fn target(settings: &Settings, facts: &Facts) -> Result<Target, PlanE
         git_tag: settings.git_tag.clone(),
         commit: Some(facts.commit.clone()),
         tag: image_tag(settings, facts)?,
+        pull_request: facts.ci.as_ref().and_then(|ci| ci.pull_request.as_ref()).map(PullRequestRef::from),
         run_url: settings.run_url.as_ref().map(|url| url.value.clone()),
         user: settings.user.as_ref().map(|user| user.value.clone()),
     })

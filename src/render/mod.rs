@@ -25,5 +25,5 @@ pub(crate) use error::RenderError;
 pub(crate) use images::app_image;
 pub(crate) use read::{Manifests, read};
 pub(crate) use recorded::{Again, again};
-pub(crate) use release::{Prepared, Rendering, print, release};
+pub(crate) use release::{GIVEN, Prepared, Rendering, SOURCE_LABEL, print, release};
 pub(crate) use versions::configuration_of;

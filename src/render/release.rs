@@ -41,6 +41,8 @@ pub(crate) struct Rendering<'r> {
     pub revision: Option<u64>,
     /// The Jobs of earlier releases, the newest first.
     pub runs: &'r [JobRun],
+    /// True where the manifests come from another renderer: their objects bear a label that says so.
+    pub given: bool,
     /// True where no release has succeeded yet: Helm's hooks tell an installation from an upgrade.
     pub is_first: bool,
 }
@@ -57,6 +59,9 @@ pub(crate) struct Prepared {
 
 const APP_LABEL: &str = "shipway.dev/app";
 const ENVIRONMENT_LABEL: &str = "shipway.dev/env";
+/// On what was applied from other manifests than the app's own: each of the two prunes its own.
+pub(crate) const SOURCE_LABEL: &str = "shipway.dev/source";
+pub(crate) const GIVEN: &str = "files";
 const CONFIGURATION_ANNOTATION: &str = "shipway.dev/config";
 const LARGEST_OBJECT: usize = 3 * 1024 * 1024;
 /// To find the place of a fault costs reading its file again.
@@ -218,6 +223,9 @@ impl<'r> Work<'r> {
         let app = &self.target.app;
         set(&mut object.body, &metadata.key("labels"), APP_LABEL, app);
         set(&mut object.body, &metadata.key("labels"), ENVIRONMENT_LABEL, &self.target.environment.value);
+        if self.rendering.given {
+            set(&mut object.body, &metadata.key("labels"), SOURCE_LABEL, GIVEN);
+        }
         for template in template::templates(object) {
             let metadata = template.key("metadata");
             set(&mut object.body, &metadata.key("labels"), APP_LABEL, app);
@@ -431,6 +439,7 @@ spec:
             elsewhere: &[],
             revision: None,
             runs: &[],
+            given: false,
             is_first: true,
         }
     }

@@ -368,3 +368,28 @@ fn a_failure_on_the_idle_colour_gives_way_and_what_serves_stays() {
     assert_eq!(live["metadata"]["generation"], 1, "what serves was written to");
     assert_eq!(live["status"]["readyReplicas"], 2);
 }
+
+#[test]
+fn the_pull_request_of_a_deploy_is_remembered() {
+    let mut project = Project::pushed("request");
+    for (name, value) in [
+        ("GITLAB_CI", "true"),
+        ("CI_MERGE_REQUEST_IID", "7"),
+        ("CI_MERGE_REQUEST_SOURCE_BRANCH_NAME", "feature/cart"),
+        ("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d"),
+        ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "1"),
+        ("CI_MERGE_REQUEST_PROJECT_ID", "1"),
+        ("CI_MERGE_REQUEST_PROJECT_URL", "https://git.example.com/team/demo"),
+        ("CI_DEFAULT_BRANCH", "master"),
+    ] {
+        project.set(name, value);
+    }
+    let url = "https://git.example.com/team/demo/-/merge_requests/7";
+    project.run(&["plan"]).expect(0).says(&format!("pull request 7 at 1a2b3c4d · {url}"));
+    project.run(&["deploy"]).expect(0);
+    project.run(&["history"]).expect(0).says("#7");
+    let deploy = &deploys(&project)[0];
+    assert_eq!(deploy["branch"], "feature/cart");
+    let request = serde_json::json!({"number": "7", "head": "1a2b3c4d".repeat(5), "url": url});
+    assert_eq!(deploy["pull_request"], request);
+}

@@ -144,3 +144,30 @@ fn a_plan_of_another_place_or_version_and_a_broken_one_are_refused() {
     kept.deploy().expect(2).says("is not there");
     kept.0.run(&["plan", "--out", "../none/deploy.plan"]).expect(2).says("cannot write ../none/deploy.plan");
 }
+
+#[test]
+fn what_a_plan_would_not_heed_does_not_go_with_it() {
+    let kept = Kept::new("unheeded");
+    for flag in ["--tag", "--commit", "--branch"] {
+        let run = kept.0.run(&["deploy", "--plan", FILE, flag, "other"]).expect(2);
+        run.says("--plan <FILE>").says(flag);
+    }
+    let run = kept.0.run(&["deploy", "--plan", FILE, "-f", "kubernetes/web.yaml"]).expect(2);
+    run.says("error[usage]").says("`--plan`").says("`-f`");
+    assert!(kept.mode().is_null(), "something was written");
+}
+
+#[test]
+fn a_step_back_can_be_planned_where_it_is_allowed() {
+    let project = Project::pushed("stepback");
+    project.write("shipway.yaml", "deploy: {settle: 1s}\n");
+    let older = project.commit("Go on");
+    project.commit("Go further");
+    project.run(&["deploy"]).expect(0);
+    project.run(&["plan", "--commit", &older]).expect(9).says("error[backwards]").says("--allow-older");
+    let run = project.run(&["plan", "--commit", &older, "--allow-older", "--out", FILE]).expect(0);
+    run.says("is older than");
+    project.run(&["deploy", "--plan", FILE]).expect(0);
+    let history = project.run(&["history", "--output", "json"]).expect(0).outcome();
+    assert_eq!(history["answer"]["history"]["deploys"][0]["commit"]["sha"], older);
+}

@@ -1,6 +1,6 @@
 //! What is gone from the manifests goes from the cluster, once the new version is healthy.
 
-use crate::support::{Project, manifests};
+use crate::support::{Project, Run, manifests};
 
 fn map(name: &str, more: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n{more}data:\n  a: b\n")
@@ -50,4 +50,70 @@ fn what_is_gone_from_the_manifests_goes_after_success_and_not_before() {
     project.run(&["deploy"]).expect(0).says("configmap/old pruned").says("shipway.dev/prune: never");
     assert!(!is_there(&project, "old"), "still there");
     assert!(is_there(&project, "kept") && is_there(&project, "foreign"));
+}
+
+/// Deploys what is given on standard input.
+fn given(project: &Project, names: &[&str], more: &[&str]) -> Run {
+    let stream: Vec<String> = names.iter().map(|name| map(name, "")).collect();
+    project.run_with_input(&[&["deploy", "-f", "-"], more].concat(), &stream.join("---\n")).expect(0)
+}
+
+/// A project that runs no pod, with two ConfigMaps of its own.
+fn without_pods(story: &str) -> Project {
+    let mut project = Project::new(story);
+    project.branch("feature");
+    project.set("SHIPWAY_TAG", "1");
+    let report = format!(
+        "apiVersion: batch/v1\nkind: CronJob\nmetadata:\n  name: report\nspec:\n  schedule: \"0 0 1 1 *\"\n  suspend: true\n  \
+         jobTemplate:\n    spec:\n      template:\n        spec:\n          restartPolicy: Never\n          containers:\n            \
+         - name: report\n              image: {}/base/busybox\n",
+        project.bench.variable("REGISTRY")
+    );
+    project.write("kubernetes/report.yaml", &report);
+    project.write("kubernetes/own.yaml", &map("own", ""));
+    project.write("kubernetes/old.yaml", &map("old", ""));
+    project.write("shipway.yaml", "environments:\n  qa: {branches: [\"*\"], create_namespace: true}\n");
+    project.commit("Report");
+    project
+}
+
+#[test]
+fn of_a_stream_that_was_cut_off_not_much_is_pruned_without_a_word() {
+    let project = without_pods("cutstream");
+    let all = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    given(&project, &all, &[]);
+    // cut between two documents it is a stream like any other
+    given(&project, &all[..2], &[]).never_says("pruned");
+    let stream: Vec<String> = all[..2].iter().map(|name| map(name, "")).collect();
+    let plan = project.run_with_input(&["plan", "-f", "-", "--prune"], &stream.join("---\n")).expect(0);
+    plan.says("configmap/c is gone from the manifests and kept: it needs --yes-prune");
+    let run = given(&project, &all[..2], &["--prune"]);
+    run.says("configmap/h is gone from the manifests and kept: it needs --yes-prune").never_says("pruned");
+    assert!(all.iter().all(|name| is_there(&project, name)));
+    // a few go, and the plan lists them
+    let stream: Vec<String> = all[..6].iter().map(|name| map(name, "")).collect();
+    let plan = project.run_with_input(&["plan", "-f", "-", "--prune"], &stream.join("---\n")).expect(0);
+    plan.says("configmap/g").says("after the new version is healthy").never_says("kept");
+    given(&project, &all[..6], &["--prune"]).says("configmap/g pruned").says("configmap/h pruned");
+    given(&project, &all[..1], &["--prune", "--yes-prune"]).says("configmap/b pruned");
+    assert!(!all[1..].iter().any(|name| is_there(&project, name)));
+}
+
+#[test]
+fn what_was_given_and_what_is_the_apps_own_are_pruned_each_by_its_own_source() {
+    let project = without_pods("sources");
+    let remove =
+        |name: &str| std::fs::remove_file(project.root().join(format!("kubernetes/{name}.yaml"))).expect("a manifest");
+    project.run(&["deploy"]).expect(0).says("configmap/own created");
+    given(&project, &["extra", "more"], &[]);
+    remove("old");
+    project.run(&["deploy"]).expect(0).says("configmap/old pruned").never_says("extra");
+    given(&project, &["extra"], &["--prune"]).says("configmap/more pruned").never_says("own");
+    assert!(is_there(&project, "own") && is_there(&project, "extra"));
+    // what both have is the one's that applied it last
+    given(&project, &["extra", "own"], &[]);
+    remove("own");
+    project.run(&["deploy"]).expect(0).never_says("pruned");
+    given(&project, &["extra"], &["--prune"]).says("configmap/own pruned");
+    assert!(!is_there(&project, "own") && is_there(&project, "extra"));
 }

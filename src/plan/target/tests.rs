@@ -67,6 +67,7 @@ fn ci(branch: Option<&str>, default: Option<&str>, tag: Option<&str>, fork: Opti
             number: None,
             source_branch: branch.map(str::to_owned),
             head: None,
+            url: None,
             from_fork,
         }),
         ..CiFacts::default()

@@ -48,6 +48,7 @@ pub(in crate::report) fn history() -> DeployHistory {
         age: i64::from(age),
         commit: Some(commit()),
         branch: Some("master".into()),
+        pull_request: None,
         tag: tag.into(),
         images: vec![new_image()],
         color: None,

@@ -64,6 +64,7 @@ fn target() -> Target {
         git_tag: None,
         commit: Some(commit()),
         tag: Sourced::new("master-fc598063".into(), Origin::Default),
+        pull_request: None,
         run_url: None,
         user: None,
         confirm: true,

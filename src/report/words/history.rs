@@ -1,7 +1,7 @@
 //! What was deployed before, a line a deploy.
 
 use crate::{
-    model::{Commit, DeployHistory, PastDeploy, RecordState, short_age},
+    model::{Commit, DeployHistory, PastDeploy, PullRequestRef, RecordState, short_age},
     report::{
         layout::{Cell, Row},
         style::Line,
@@ -53,10 +53,12 @@ fn state(deploy: &PastDeploy) -> Line {
     }
 }
 
-/// The tag, the commit where the tag does not say it, and the colour.
+/// The tag, the commit where the tag does not say it, the pull request, and the colour.
 fn version(deploy: &PastDeploy) -> String {
     let commit = deploy.commit.as_ref().map(Commit::short).filter(|commit| !deploy.tag.contains(commit));
     let commit = commit.map(|commit| format!(" {commit}")).unwrap_or_default();
+    let request = deploy.pull_request.as_ref().and_then(PullRequestRef::short);
+    let request = request.map(|request| format!(" {request}")).unwrap_or_default();
     let color = deploy.color.as_ref().map(|color| format!(" {color}")).unwrap_or_default();
-    format!("{}{commit}{color}", deploy.tag)
+    format!("{}{commit}{request}{color}", deploy.tag)
 }

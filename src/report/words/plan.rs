@@ -17,6 +17,7 @@ const IMAGES: usize = 23;
 
 pub(super) fn rows(plan: &Plan) -> Vec<Row> {
     let mut rows = vec![Row::new([Cell::keep("plan:").gap(1), Cell::wrap(source::place(&plan.target))])];
+    rows.extend(plan.target.pull_request.as_ref().map(|request| fact("request", request.describe())));
     rows.push(fact("server", source::server(&plan.connection)));
     rows.extend(plan.images.iter().enumerate().map(|(number, image)| planned_image(number, image)));
     rows.extend(plan.color.as_ref().map(|color| fact("color", Line::new().strong(color))));

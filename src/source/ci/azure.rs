@@ -19,6 +19,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         number,
         source_branch: source.as_ref().map(|source| source.value.clone()),
         head: variables.sourced("SYSTEM_PULLREQUEST_SOURCECOMMITID"),
+        url: None,
         from_fork: !is(variables, "SYSTEM_PULLREQUEST_ISFORK", "false"),
     });
     Some(CiFacts {

@@ -12,6 +12,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         number: Some(number),
         source_branch: source.as_ref().map(|source| source.value.clone()),
         head: None,
+        url: None,
         from_fork: true,
     });
     let of_plan = [

@@ -20,6 +20,10 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
             number: Some(number),
             source_branch: branch.as_ref().map(|branch| branch.value.clone()),
             head: None,
+            url: variables
+                .get("BITBUCKET_REPO_FULL_NAME")
+                .zip(variables.get("BITBUCKET_PR_ID"))
+                .map(|(name, number)| format!("https://bitbucket.org/{name}/pull-requests/{number}")),
             from_fork: false,
         }),
         branch,

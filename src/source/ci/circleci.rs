@@ -24,6 +24,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
             number: Some(number),
             source_branch: branch.as_ref().map(|branch| branch.value.clone()),
             head: None,
+            url: text(variables, "CIRCLE_PULL_REQUEST"),
             from_fork: true,
         }),
         branch,

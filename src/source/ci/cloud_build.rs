@@ -22,6 +22,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         number: Some(number),
         source_branch: branch.as_ref().map(|branch| branch.value.clone()),
         head: None,
+        url: None,
         from_fork: from_fork(variables),
     });
     let project = variables.get("PROJECT_ID");

@@ -15,6 +15,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         number: Some(number),
         source_branch: text(variables, "DRONE_SOURCE_BRANCH"),
         head: None,
+        url: None,
         from_fork: true,
     });
     Some(CiFacts {

@@ -46,6 +46,7 @@ fn pull_request(variables: &Variables, event: &Value) -> Option<PullRequest> {
         number: in_event.and_then(|found| found.get("number")).map(Value::to_string),
         source_branch: source_branch.or_else(|| from("/head/ref").map(str::to_owned)),
         head: from("/head/sha").map(|sha| Sourced::new(sha.to_owned(), Origin::Variable(EVENT.into()))),
+        url: from("/html_url").map(str::to_owned),
         from_fork: differ(from("/head/repo/full_name"), from("/base/repo/full_name")),
     })
 }

@@ -28,6 +28,10 @@ fn merge_request(variables: &Variables) -> Option<PullRequest> {
         number: Some(text(variables, "CI_MERGE_REQUEST_IID")?),
         source_branch: text(variables, "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"),
         head: variables.sourced("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA"),
+        url: variables
+            .get("CI_MERGE_REQUEST_PROJECT_URL")
+            .zip(variables.get("CI_MERGE_REQUEST_IID"))
+            .map(|(project, number)| format!("{project}/-/merge_requests/{number}")),
         from_fork: differ(
             variables.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID"),
             variables.get("CI_MERGE_REQUEST_PROJECT_ID"),
@@ -41,6 +45,7 @@ fn external(variables: &Variables) -> Option<PullRequest> {
         number: Some(text(variables, "CI_EXTERNAL_PULL_REQUEST_IID")?),
         source_branch: text(variables, "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME"),
         head: variables.sourced("CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_SHA"),
+        url: None,
         from_fork: differ(
             variables.get("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY"),
             variables.get("CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),

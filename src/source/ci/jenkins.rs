@@ -13,6 +13,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         number: Some(number),
         source_branch: text(variables, "CHANGE_BRANCH"),
         head: None,
+        url: text(variables, "CHANGE_URL"),
         from_fork: variables.get("CHANGE_FORK").is_some(),
     });
     let name = first(variables, &["BRANCH_NAME"]);

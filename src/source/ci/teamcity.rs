@@ -31,6 +31,7 @@ pub(super) fn facts(variables: &Variables, read: ReadFile<'_>) -> Option<CiFacts
         number: Some(number.value),
         source_branch: get("teamcity.pullRequest.source.branch").map(|found| branch(found).value),
         head: None,
+        url: None,
         from_fork: true,
     });
     let git_tag = named(full.clone(), "refs/tags/");

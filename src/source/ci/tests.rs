@@ -3,7 +3,7 @@
 use crate::model::{CiFacts, Variables};
 
 const SHA: &str = "fc5980630123456789abcdef0123456789abcdef";
-const EVENT: &str = r#"{"number": 7, "repository": {"default_branch": "trunk"}, "pull_request": {"number": 7,
+const EVENT: &str = r#"{"number": 7, "repository": {"default_branch": "trunk"}, "pull_request": {"number": 7, "html_url": "https://github.com/team/demo/pull/7",
     "head": {"ref": "feature/cart", "sha": "aaaa", "repo": {"full_name": "HEAD_REPO"}},
     "base": {"ref": "trunk", "repo": {"full_name": "team/demo"}}}}"#;
 
@@ -92,8 +92,9 @@ fn github() {
     );
     assert_eq!(facts.default_branch.map(|branch| branch.value).as_deref(), Some("trunk"));
     assert_eq!(facts.run_url.map(|url| url.value).as_deref(), Some("https://github.com/team/demo/actions/runs/812"));
-    let head = facts.pull_request.and_then(|request| request.head).map(|head| head.value);
-    assert_eq!(head.as_deref(), Some("aaaa"));
+    let request = facts.pull_request.as_ref().map(crate::model::PullRequestRef::from);
+    let described = request.map(|request| request.describe());
+    assert_eq!(described.as_deref(), Some("pull request 7 at aaaa · https://github.com/team/demo/pull/7"));
     assert_eq!(facts.commit.map(|commit| commit.value).as_deref(), Some(SHA));
 }
 
@@ -120,6 +121,26 @@ fn gitlab() {
     let facts = detect("GITLAB_CI=true CI_COMMIT_BRANCH=x CI_DEFAULT_BRANCH=trunk CI_PIPELINE_URL=https://git/p/1");
     assert_eq!(facts.default_branch.map(|branch| branch.value).as_deref(), Some("trunk"));
     assert_eq!(facts.run_url.map(|url| url.value).as_deref(), Some("https://git/p/1"));
+}
+
+#[test]
+fn the_page_of_a_pull_request() {
+    for (variables, url) in [
+        (
+            "GITLAB_CI=true CI_MERGE_REQUEST_IID=7 CI_MERGE_REQUEST_PROJECT_URL=https://git/team/demo",
+            Some("https://git/team/demo/-/merge_requests/7"),
+        ),
+        ("JENKINS_URL=x CHANGE_ID=7 CHANGE_URL=https://git/pull/7", Some("https://git/pull/7")),
+        ("CIRCLECI=true CIRCLE_PR_NUMBER=7 CIRCLE_PULL_REQUEST=https://git/pull/7", Some("https://git/pull/7")),
+        (
+            "BITBUCKET_BUILD_NUMBER=1 BITBUCKET_PR_ID=7 BITBUCKET_REPO_FULL_NAME=team/demo",
+            Some("https://bitbucket.org/team/demo/pull-requests/7"),
+        ),
+        ("TRAVIS=true TRAVIS_PULL_REQUEST=7", None),
+    ] {
+        let request = detect(variables).pull_request.unwrap_or_else(|| panic!("no pull request: {variables}"));
+        assert_eq!(request.url.as_deref(), url, "{variables}");
+    }
 }
 
 #[test]

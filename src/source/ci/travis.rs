@@ -14,6 +14,7 @@ pub(super) fn facts(variables: &Variables, _: ReadFile<'_>) -> Option<CiFacts> {
         number: Some(number),
         source_branch: text(variables, "TRAVIS_PULL_REQUEST_BRANCH"),
         head: variables.sourced("TRAVIS_PULL_REQUEST_SHA"),
+        url: None,
         from_fork: differ(variables.get("TRAVIS_PULL_REQUEST_SLUG"), variables.get("TRAVIS_REPO_SLUG")),
     });
     Some(CiFacts {
