@@ -98,13 +98,14 @@ pub(crate) fn find(group: &str, kind: &str) -> Option<&'static Kind> {
 /// Judges what was seen of an object; custom resources by the configuration's rule, else by convention.
 pub(crate) fn judge(observation: &Observation<'_>) -> Judgement {
     let id = &observation.applied.id;
-    match find(&id.group, &id.kind) {
+    let judgement = match find(&id.group, &id.kind) {
         Some(kind) => (kind.judge)(observation),
         None => match observation.rules.status.iter().find(|rule| rule.kind.value.is_of(id)) {
             Some(rule) => status_rule::judge(observation, rule),
             None => conventions::judge(observation),
         },
-    }
+    };
+    judgement.with_a_hint(id)
 }
 
 /// The images that an object's pods are to run, each once; what is no reference is left out.
@@ -159,8 +160,8 @@ mod tests {
     use super::*;
     use crate::{
         model::{
-            Applied, GroupKind, JsonPath, Origin, Question, Reply, Rules, SourceText, Sourced, StatusCondition,
-            StatusReading, StatusRule, Verdict,
+            Applied, GroupKind, JsonPath, Origin, Problem, Question, Reply, Rules, SourceText, Sourced,
+            StatusCondition, StatusReading, StatusRule, Verdict,
         },
         yaml,
     };
@@ -264,6 +265,16 @@ mod tests {
         }
     }
 
+    /// More is told than that something is wrong with an object: evidence, or what is wrong in its words.
+    fn has_facts(problem: &Problem) -> bool {
+        // where the object is on its way out, or its volume is, there is no more to tell
+        if matches!(problem.code, "gone" | "volume-lost") {
+            return true;
+        }
+        let object = problem.object.as_ref().map(ToString::to_string).unwrap_or_default();
+        !problem.evidence.is_empty() || problem.text.trim_start_matches(&object).contains([':', '`'])
+    }
+
     /// What the fixture says against what its judge says; empty where both agree.
     fn difference(path: &Path) -> String {
         let text = fs::read_to_string(path).unwrap();
@@ -313,6 +324,11 @@ mod tests {
             && problem.map(|problem| problem.count.to_string()).as_deref() != Some(count)
         {
             wrong.push(format!("count {:?}", problem.map(|problem| problem.count)));
+        }
+        if !matches!(judgement.verdict, Verdict::Waiting { .. })
+            && problem.is_some_and(|problem| problem.hints.is_empty() || !has_facts(problem))
+        {
+            wrong.push(format!("no hint, or no facts: {problem:?}"));
         }
         let warning = judgement.warnings.first().map(|warning| warning.code);
         if warning != header.get("warning") {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::read;
-use crate::model::{Applied, Exit, Image, Problem, Progress, Question, Reply, Rules, Verdict};
+use crate::model::{Applied, Exit, Image, ObjectId, Problem, Progress, Question, Reply, Rules, Verdict};
 
 /// Terminations that a container had before this rollout, by pod uid and container name.
 pub(crate) type Baseline = HashMap<(String, String), u32>;
@@ -89,6 +89,21 @@ impl Judgement {
 
     pub(super) fn assumed(why: impl Into<String>) -> Self {
         Self::new(Verdict::Assumed { why: why.into() })
+    }
+
+    /// A finding without a remedy of its own says where to look.
+    #[must_use]
+    pub(super) fn with_a_hint(mut self, id: &ObjectId) -> Self {
+        if let Verdict::Waiting { problem: Some(problem) }
+        | Verdict::Suspect { problem, .. }
+        | Verdict::Failed { problem }
+        | Verdict::Gone { problem } = &mut self.verdict
+            && problem.hints.is_empty()
+        {
+            let namespace = id.namespace.iter().map(|name| format!("-n {name} ")).collect::<String>();
+            problem.hints.push(format!("`kubectl {namespace}describe {id}` shows its state and its events"));
+        }
+        self
     }
 
     #[must_use]

@@ -47,7 +47,9 @@ impl Live {
         let paper = self.streams.story.paper();
         // the last row is the cursor's
         let rows = self.streams.story.columns.size().1.saturating_sub(1).max(1);
-        let frame = self.board.frame(&paper, rows, self.now);
+        // all ages count on in the same moment, once a second
+        let now = Timestamp::from_second(self.now.as_second()).unwrap_or(self.now);
+        let frame = self.board.frame(&paper, rows, now);
         self.show(&story, &frame);
         self.spoken |= !story.is_empty();
         self.drawn = self.now;

@@ -1,6 +1,7 @@
 //! Recorded streams through every form, as snapshots: the looks of shipway.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     io::Write,
     sync::{Arc, Mutex},
 };
@@ -289,6 +290,29 @@ fn json_is_one_event_a_line_and_the_outcome_last() {
     }
     insta::assert_snapshot!("json-deploy", json(samples::deploy()));
     insta::assert_snapshot!("json-failure", json(samples::failure()));
+}
+
+/// The names in the first column of the table of events.
+fn documented() -> BTreeSet<String> {
+    let text = include_str!("../../docs/json.md");
+    let (_, table) = text.split_once("| event | tells | with |").expect("a table of events");
+    let rows = table.lines().skip(1).take_while(|line| line.starts_with('|'));
+    let first = rows.filter_map(|row| row.split('|').nth(1));
+    first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
+}
+
+#[test]
+fn json_has_each_event_that_is_documented_and_no_other() {
+    let mut first = BTreeMap::new();
+    for run in runs().into_iter().map(|(_, run)| run).chain([samples::deploy_with_pods()]) {
+        for line in json(run).lines() {
+            let event = serde_json::from_str::<serde_json::Value>(line).expect("JSON")["event"].clone();
+            first.entry(event.as_str().expect("a name").to_owned()).or_insert_with(|| line.to_owned());
+        }
+    }
+    first.remove("outcome");
+    assert_eq!(first.keys().cloned().collect::<BTreeSet<_>>(), documented());
+    insta::assert_snapshot!("json-events", first.into_values().collect::<Vec<_>>().join("\n"));
 }
 
 #[test]

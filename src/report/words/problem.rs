@@ -72,6 +72,16 @@ fn headline(problem: &Problem, meaning: Meaning) -> (Line, Line) {
 }
 
 const POD: &str = "pod";
+/// Other objects of which the same is true.
+const ALSO: &str = "also";
+/// So many of them are named.
+const NAMED: usize = 5;
+
+/// `deployment/a, deployment/b and 12 more`
+fn listed(names: &[String]) -> String {
+    let named = names[..names.len().min(NAMED)].join(", ");
+    if names.len() > NAMED { format!("{named} and {} more", names.len() - NAMED) } else { named }
+}
 
 fn alike(count: usize) -> String {
     format!(" (and {} more alike)", count - 1)
@@ -80,6 +90,11 @@ fn alike(count: usize) -> String {
 fn evidence(problem: &Problem) -> Vec<Row> {
     let mut rows = Vec::new();
     for evidence in &problem.evidence {
+        if evidence.label == ALSO {
+            let label = Cell::keep(Line::new().dim(ALSO)).least(9);
+            rows.push(Row::new([label, Cell::wrap(listed(&evidence.lines))]).indent(2).group(EVIDENCE));
+            continue;
+        }
         for (number, text) in evidence.lines.iter().enumerate() {
             let label = if number == 0 { evidence.label.as_str() } else { "" };
             let several = number == 0 && evidence.label == POD && problem.count > 1;
