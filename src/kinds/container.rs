@@ -258,7 +258,7 @@ pub(super) fn terminations(status: &Value) -> u32 {
 }
 
 /// Whole seconds between start and end.
-fn lifetime(end: &Value) -> Option<i64> {
+pub(super) fn lifetime(end: &Value) -> Option<i64> {
     let moment = |key| read::text(end, &[key]).parse::<jiff::Timestamp>().ok();
     Some(moment("finishedAt")?.as_second() - moment("startedAt")?.as_second())
 }

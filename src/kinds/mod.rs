@@ -21,7 +21,7 @@ use serde_json::Value;
 use crate::model::{ObjectId, Reference, Resource, Stage};
 
 pub(crate) use observation::{Baseline, Judgement, Observation};
-pub(crate) use pod::{advance, awaiting, begun, endings, image_ids, is_alive, is_ready, reason};
+pub(crate) use pod::{advance, awaiting, begun, endings, image_ids, is_alive, is_ready, last_run, ready_since, reason};
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
 

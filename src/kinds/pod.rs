@@ -1,10 +1,11 @@
 //! Pod: why one does not start, for every workload; a bare one is ready when it is Ready, or has ended well.
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     Judgement, Kind, Observation,
-    container::{Container, terminations},
+    container::{Container, lifetime, terminations},
     finding::{Finding, Weight},
     observation::present,
     read,
@@ -53,6 +54,18 @@ fn phase_reason(pod: &Value) -> String {
 /// The condition Ready is true, and nobody has asked for its deletion.
 pub(crate) fn is_ready(pod: &Value) -> bool {
     !read::is_terminating(pod) && read::true_condition(pod, "Ready").is_some()
+}
+
+/// Since when it is ready, by the node's clock; none where it is not.
+pub(crate) fn ready_since(pod: &Value) -> Option<Timestamp> {
+    read::true_condition(pod, "Ready")?.since.parse().ok()
+}
+
+/// How many seconds a container of it that fell over had run before the present run; 0 where none did.
+pub(crate) fn last_run(pod: &Value) -> f64 {
+    let ends = read::list(pod, &["status", "containerStatuses"]).iter();
+    let lives = ends.filter_map(|status| lifetime(read::at(status, &["lastState", "terminated"])?));
+    lives.max().unwrap_or(0) as f64
 }
 
 /// Neither ended nor on its way out.

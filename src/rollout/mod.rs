@@ -7,6 +7,7 @@ mod proof;
 mod reducer;
 mod saved;
 mod selections;
+mod settling;
 mod track;
 mod traffic;
 mod view;

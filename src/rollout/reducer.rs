@@ -208,8 +208,14 @@ impl Rollout {
                 continue;
             }
             let before = closing.then(|| track.verdict.clone());
-            let around =
-                Surroundings { view: &self.view, replies: &self.replies, rules: &self.rules, now, closing: explains };
+            let around = Surroundings {
+                view: &self.view,
+                replies: &self.replies,
+                rules: &self.rules,
+                now,
+                started: self.started,
+                closing: explains,
+            };
             if track.look(around) {
                 self.progressed = now;
             }
@@ -277,7 +283,7 @@ impl Rollout {
                 if self.view.is_complete() && self.tracks.iter().all(|track| track.verdict.holds() && !track.dirty) =>
             {
                 if self.needs_settling() {
-                    effects.push(Effect::Say(RolloutEvent::Settling { seconds: self.rules.settle }));
+                    effects.push(Effect::Say(RolloutEvent::Settling { seconds: self.window() }));
                     self.phase = Phase::Settling { since: now, endings: self.endings() };
                     self.ask_for_proof(now, effects);
                 } else {
@@ -300,9 +306,14 @@ impl Rollout {
             self.phase = Phase::Watching;
         } else if self.endings() > endings {
             self.phase = Phase::Settling { since: now, endings: self.endings() };
-        } else if now >= later(since, self.rules.settle) && self.tracks.iter().all(|track| !track.dirty) {
+        } else if now >= later(since, self.window()) && self.tracks.iter().all(|track| !track.dirty) {
             self.prove(now, effects);
         }
+    }
+
+    /// Seconds that all must stay ready.
+    fn window(&self) -> f64 {
+        self.rules.settle + self.tracks.iter().map(|track| track.settling.more()).fold(0.0, f64::max)
     }
 
     /// Ends well, once it is known what nodes report.
@@ -436,7 +447,7 @@ impl Rollout {
             self.sees_from,
         ];
         match self.phase {
-            Phase::Settling { since, .. } => moments.push(later(since, self.rules.settle)),
+            Phase::Settling { since, .. } => moments.push(later(since, self.window())),
             Phase::Closing { until, .. } | Phase::Proving { until } => moments.push(until),
             Phase::Watching | Phase::Done => {}
         }

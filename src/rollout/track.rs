@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     pods::Pods,
+    settling::{Clocks, Settling},
     view::{View, service_key},
 };
 use crate::{
@@ -53,6 +54,7 @@ pub(super) struct Track {
     pub pods: Vec<String>,
     pub ready_most: usize,
     pub endings: u32,
+    pub settling: Settling,
 }
 
 /// What a track is judged with, beside itself.
@@ -62,6 +64,7 @@ pub(super) struct Surroundings<'r> {
     pub replies: &'r HashMap<Question, Reply>,
     pub rules: &'r Rules,
     pub now: Timestamp,
+    pub started: Timestamp,
     pub closing: bool,
 }
 
@@ -89,6 +92,7 @@ impl Track {
             pods: Vec::new(),
             ready_most: 0,
             endings: 0,
+            settling: Settling::default(),
             watched,
         }
     }
@@ -124,6 +128,8 @@ impl Track {
         let pods = || judgement.pods.iter().filter_map(|uid| around.view.by_uid(uid));
         let further = advance(&mut self.reached, pods());
         self.endings = pods().flat_map(kinds::endings).map(|(_, count)| count).sum();
+        let clocks = Clocks { started: around.started, now: around.now, applied: self.applied_at() };
+        self.settling.look(pods().filter(|pod| kinds::is_ready(pod)), clocks);
         let gone = live.is_none();
         self.take(judgement, gone, around) || further
     }
