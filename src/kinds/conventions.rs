@@ -12,6 +12,8 @@ use crate::model::Verdict;
 const STATUS: f64 = 10.0;
 /// Seconds for a controller to come right by itself.
 const RECOVERY: f64 = 10.0;
+/// Two looks at a controller that says it failed.
+const TWO_LOOKS: f64 = 2.0;
 
 pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
@@ -44,7 +46,8 @@ pub(super) fn is_of_before(status: &Value, generation: i64) -> bool {
 /// None where no condition decides.
 fn by_conditions(o: &Observation<'_>, live: &Value) -> Option<Judgement> {
     if let Some(stalled) = ["Stalled", "Failed"].iter().find_map(|kind| read::true_condition(live, kind)) {
-        return Some(Judgement::failed(o.problem("stalled", format!("does not come right: {}", stalled.said()))));
+        let problem = o.problem("stalled", format!("does not come right: {}", stalled.said()));
+        return Some(Judgement::new(Verdict::Suspect { problem, grace: TWO_LOOKS }));
     }
     if let Some(reconciling) = read::true_condition(live, "Reconciling") {
         return Some(Judgement::waiting(reconciling.said(), None));

@@ -42,7 +42,18 @@ fn judge(o: &Observation<'_>) -> Judgement {
         ["Accepted", "ResolvedRefs"].contains(&read::text(condition, &["type"]))
             && read::text(condition, &["status"]) == "False"
     });
-    let Some(refused) = refused else { return Judgement::ready() };
+    let Some(refused) = refused else {
+        // `Unknown` is what a controller writes before it has looked
+        let accepted = |parent: &Value| {
+            let conditions = read::list(parent, &["conditions"]);
+            let accepted = conditions.iter().find(|condition| read::text(condition, &["type"]) == "Accepted");
+            accepted.is_some_and(|condition| read::text(condition, &["status"]) == "True")
+        };
+        return match parents.iter().all(accepted) {
+            true => Judgement::ready(),
+            false => Judgement { patience: Some(NOTICE), ..Judgement::waiting("a gateway to accept it", None) },
+        };
+    };
     let (reason, message) = (read::text(refused, &["reason"]), read::text(refused, &["message"]));
     let problem = o.problem("route-not-accepted", format!("is not accepted by its gateway: {reason}: {message}"));
     Judgement::new(Verdict::Suspect { problem, grace: BACKEND })

@@ -298,6 +298,7 @@ mod tests {
             changed: true,
             renewed: true,
             backed: header.get("backed").is_some(),
+            aimless: header.get("aimless").is_some(),
             closing: false,
             saved: false,
         });

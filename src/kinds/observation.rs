@@ -34,6 +34,8 @@ pub(crate) struct Observation<'o> {
     pub renewed: bool,
     /// For a Service: a workload of this rollout is meant to run behind it.
     pub backed: bool,
+    /// For a Service: no workload of this rollout has such pods, not even one of no replicas.
+    pub aimless: bool,
     /// True at the end of a rollout that did not hold: whatever explains it is gathered.
     pub closing: bool,
     /// True for objects as somebody saved them: nothing more will be seen, and pods may be left out.

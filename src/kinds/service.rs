@@ -1,6 +1,6 @@
 //! Service: ready when it can be reached: an address for a load balancer, and at least one ready endpoint.
 
-use super::{Judgement, Kind, Observation, observation::present, read};
+use super::{Judgement, Kind, Observation, observation::present, read, workload::warning};
 use crate::model::{Problem, Stage};
 
 pub(super) const KIND: Kind = Kind {
@@ -30,9 +30,17 @@ fn judge(o: &Observation<'_>) -> Judgement {
     }
     let balanced = read::text(live, &["spec", "type"]) == "LoadBalancer";
     if balanced && read::list(live, &["status", "loadBalancer", "ingress"]).is_empty() {
-        return Judgement { patience: Some(ADDRESS), ..Judgement::waiting("an address of its load balancer", None) };
+        let problem = o.problem("no-address", "has no address: nothing has given its load balancer one");
+        let problem = problem.hint("a cluster without a cloud's controller assigns none: use `type: NodePort`, or an Ingress");
+        return Judgement { patience: Some(ADDRESS), ..Judgement::waiting("an address of its load balancer", Some(problem)) };
     }
-    Judgement::ready()
+    // the cluster makes a slice for each selector, empty where no pod has these labels
+    let slices = || o.children.iter().map(|slice| read::list(slice, &["endpoints"]));
+    let reaches_nobody = o.aimless && selects && slices().next().is_some() && slices().all(<[_]>::is_empty);
+    Judgement::ready().warn(reaches_nobody.then(|| {
+        let problem = warning(o, "selects-nothing", "selects nothing: no pod has the labels of its `spec.selector`");
+        problem.hint("correct the selector, or the labels of the pods")
+    }))
 }
 
 fn no_endpoints(o: &Observation<'_>) -> Problem {

@@ -745,6 +745,39 @@ mod tests {
     }
 
     #[test]
+    fn a_balancer_that_gets_no_address_and_a_selector_without_pods_are_warnings() {
+        let spec = json!({"type": "LoadBalancer", "selector": {"app": "nobody"}});
+        let service = watched("v1", "Service", "web", spec);
+        let mut body = service.body.clone();
+        body["metadata"]["uid"] = json!(service.applied.uid);
+        let slice = json!({"kind": "EndpointSlice", "metadata": {"name": "web-1", "namespace": "demo", "uid": "s",
+            "labels": {"kubernetes.io/service-name": "web"}}, "endpoints": null});
+        let mut story = Story::of(vec![service.clone()], &[body.clone(), slice.clone()]);
+        story.pass(59.0);
+        assert!(story.end.is_none());
+        story.pass(2.0);
+        let codes = |story: &Story| -> Vec<&'static str> {
+            let code = |event: &RolloutEvent| match event {
+                RolloutEvent::Warning { problem } => Some(problem.code),
+                _ => None,
+            };
+            story.said.iter().filter_map(code).collect()
+        };
+        assert!(matches!(story.end().states[0].1, Verdict::Assumed { .. }));
+        assert_eq!(codes(&story), ["no-address"]);
+
+        body["spec"]["type"] = json!("ClusterIP");
+        let story = Story::of(vec![service.clone()], &[body.clone(), slice.clone()]);
+        assert_eq!((codes(&story).as_slice(), &story.end().states[0].1), (&["selects-nothing"][..], &Verdict::Ready));
+        let mut none = deployment("nobody", 0);
+        none.applied.uid = "other".into();
+        let mut idle = live(&none, [2, 0, 0, 0]);
+        idle["metadata"]["uid"] = json!("other");
+        let story = Story::of(vec![service, none], &[body, slice, idle]);
+        assert!(codes(&story).is_empty());
+    }
+
+    #[test]
     fn a_thousand_pods_are_not_looked_at_for_each_change() {
         let web = deployment("web", 1000);
         let mut story =

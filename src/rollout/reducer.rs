@@ -105,7 +105,7 @@ impl Rollout {
     /// behind a Service was proven when it was last changed.
     pub(crate) fn at_rest(app: &str, watched: Vec<Watched>, rules: Rules, now: Timestamp) -> Self {
         let mut rollout = Self::of(app, watched, (rules, now), selections_at_rest);
-        rollout.tracks.iter_mut().for_each(|track| track.backed = false);
+        rollout.tracks.iter_mut().for_each(|track| (track.backed, track.aimless) = (false, false));
         rollout
     }
 
@@ -123,8 +123,14 @@ impl Rollout {
         let backing = Backing::of(&judged);
         let is_backed = |watched: &Watched| watched.applied.id.kind == "Service" && backing.stands_behind(watched);
         let backed: Vec<bool> = judged.iter().map(is_backed).collect();
-        let track = |(watched, backed)| Track::new(watched, (backed, renewed), now);
-        let tracks: Vec<Track> = judged.into_iter().zip(backed).map(track).collect();
+        let at_all = Backing::even_at_zero(&judged);
+        let aimless: Vec<bool> = judged.iter().map(|watched| !at_all.stands_behind(watched)).collect();
+        let new = |((watched, backed), aimless)| {
+            let mut track = Track::new(watched, (backed, renewed), now);
+            track.aimless = aimless;
+            track
+        };
+        let tracks: Vec<Track> = judged.into_iter().zip(backed).zip(aimless).map(new).collect();
         let by_uid = tracks.iter().enumerate().flat_map(|(index, track)| keys(track).map(move |key| (key, index)));
         Self {
             by_uid: by_uid.collect(),

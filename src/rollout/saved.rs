@@ -87,6 +87,7 @@ fn status(watched: &Watched, backing: &Backing<'_>, view: &View, rules: &Rules) 
         changed: true,
         // without slices nothing is known of endpoints
         backed: !children.is_empty() && id.kind == "Service" && backing.stands_behind(watched),
+        aimless: false,
         closing: false,
         saved: true,
         renewed: false,

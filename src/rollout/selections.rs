@@ -99,8 +99,17 @@ pub(super) struct Backing<'w>(HashMap<Label<'w>, Vec<&'w Map<String, Value>>>);
 
 impl<'w> Backing<'w> {
     pub(super) fn of(all: &'w [Watched]) -> Self {
+        Self::by(all, |watched| labels_of_pods(watched).filter(|_| wants_pods(watched)))
+    }
+
+    /// The same with workloads that are to run no pods.
+    pub(super) fn even_at_zero(all: &'w [Watched]) -> Self {
+        Self::by(all, labels_of_pods)
+    }
+
+    fn by(all: &'w [Watched], labels: impl Fn(&'w Watched) -> Option<&'w Map<String, Value>>) -> Self {
         let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for (namespace, labels) in all.iter().filter_map(|watched| Some((watched, labels_of_pods(watched)?))) {
+        for (namespace, labels) in all.iter().filter_map(|watched| Some((watched, labels(watched)?))) {
             let namespace = namespace.applied.id.namespace.as_deref();
             for (key, value) in labels {
                 found.entry((namespace, key.as_str(), value)).or_default().push(labels);
@@ -122,11 +131,14 @@ impl<'w> Backing<'w> {
     }
 }
 
-/// The labels of the pods that a workload is meant to keep running.
+fn wants_pods(watched: &Watched) -> bool {
+    read::number(&watched.body, &["spec", "replicas"]).unwrap_or(1) > 0
+}
+
+/// The labels of the pods that a workload keeps running.
 fn labels_of_pods(watched: &Watched) -> Option<&Map<String, Value>> {
     let id = &watched.applied.id;
     let template = read::at(&watched.body, kinds::find(&id.group, &id.kind)?.template?)?;
     let serves = !matches!(id.kind.as_str(), "Job" | "CronJob" | "PodTemplate");
-    let wanted = read::number(&watched.body, &["spec", "replicas"]).unwrap_or(1) > 0;
-    read::at(template, &["metadata", "labels"]).filter(|_| serves && wanted)?.as_object()
+    read::at(template, &["metadata", "labels"]).filter(|_| serves)?.as_object()
 }

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     kinds::{self, Baseline, Judgement, Observation, event_time, read},
-    model::{Problem, Progress, Question, Reply, RolloutEvent, Rules, Verdict, Watched},
+    model::{Exit, Problem, Progress, Question, Reply, RolloutEvent, Rules, Verdict, Watched},
 };
 
 /// Seconds for the first sight of an object after its apply.
@@ -29,6 +29,8 @@ pub(super) struct Track {
     pub backed: bool,
     /// This deploy changed something, if not this.
     pub renewed: bool,
+    /// For a Service: nothing of this rollout is selected by it.
+    pub aimless: bool,
     pub verdict: Verdict,
     pub progress: Progress,
     pub warnings: Vec<Problem>,
@@ -73,6 +75,7 @@ impl Track {
         Self {
             backed,
             renewed,
+            aimless: false,
             verdict: Verdict::Waiting { problem: None },
             progress: Progress::default(),
             warnings: Vec::new(),
@@ -122,6 +125,7 @@ impl Track {
             changed: self.watched.changed,
             renewed: self.renewed,
             backed: self.backed,
+            aimless: self.aimless,
             closing: around.closing,
             saved: false,
         });
@@ -151,6 +155,8 @@ impl Track {
             Verdict::Waiting { problem } => match patience {
                 Some(seconds) if self.has_lasted("patience", seconds, around.now) => {
                     let awaited = progress.awaiting.as_deref().unwrap_or("it");
+                    // what is missing then is worth a word
+                    self.warnings.extend(problem.map(|problem| Problem { exit: Exit::Done, ..problem }));
                     Verdict::Assumed { why: format!("waited {seconds:.0} s for {awaited}") }
                 }
                 Some(_) => Verdict::Waiting { problem },
