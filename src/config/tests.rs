@@ -312,7 +312,7 @@ fn faults_of_a_rule_for_a_status_are_told_with_their_place() {
             "`status[1].kind` stands twice",
             "",
         ),
-        ("status: [{kind: A.b.c, redy: {.a: b}}]\n", "1:24", "unknown key `status[0].redy`", "did you mean `ready`?"),
+        ("status: [{kind: A.b.c, redy: {.a: b}}]\n", "1:24", "unknown key `status[0].redy`", "did you mean `ready`?"), // typos: ignore
     ]);
 }
 
