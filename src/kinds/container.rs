@@ -224,6 +224,19 @@ impl<'o> Container<'o> {
             .find(|message| kills(message))
     }
 
+    /// How often it was started again in this rollout, and how it ended the last time.
+    pub(super) fn restarts(&self, o: &Observation<'_>) -> Option<(usize, String)> {
+        let spared = self.terminations_since(o);
+        // the end of an init container that has done its work is none to be told
+        let restarts = read::count(self.status, &["restartCount"]).min(usize::try_from(spared).unwrap_or(usize::MAX));
+        let cause =
+            |end| self.cause(read::text(end, &["reason"]), read::number(end, &["exitCode"]).unwrap_or(0), end).1;
+        // of init containers the kubelet forgets it
+        let unknown = || format!("{}container `{}` ended too early", if self.init { "init " } else { "" }, self.name());
+        let last = read::at(self.status, &["lastState", "terminated"]);
+        (restarts > 0).then(|| (restarts, last.map_or_else(unknown, cause)))
+    }
+
     /// It runs, but is not ready: no fault yet, and what explains a timeout.
     fn probe(&self) -> Option<Finding> {
         let runs = read::at(self.status, &["state", "running"]).is_some();

@@ -5,7 +5,7 @@ use super::{
     observation::observed,
     overwritten::overwritten,
     read,
-    workload::{Workload, creation_failure, pods_of, warning},
+    workload::{Workload, creation_failure, on_delete, pods_of, warning},
 };
 use crate::model::Stage;
 
@@ -34,7 +34,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let (wanted, updated, available) =
         (status("desiredNumberScheduled"), status("updatedNumberScheduled"), status("numberAvailable"));
     if read::text(live, &["spec", "updateStrategy", "type"]) == "OnDelete" && updated < wanted {
-        return Judgement::assumed("its pods get the new template when they are deleted (updateStrategy OnDelete)");
+        return on_delete(o, live);
     }
     let generation = read::text(live, &["metadata", "annotations", "deprecated.daemonset.template.generation"]);
     let newest = pods_of(o.children, read::uid(live))

@@ -7,7 +7,7 @@ use super::{
     observation::observed,
     overwritten::overwritten,
     read,
-    workload::{Workload, creation_failure, pods_of},
+    workload::{Workload, creation_failure, in_namespace, pods_of},
 };
 use crate::model::{Progress, Stage, Verdict};
 
@@ -41,13 +41,15 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let (updated, total, available) = (status("updatedReplicas"), status("replicas"), status("availableReplicas"));
     let newest = newest_replica_set(live, o.children);
     let complete = updated == wanted && total == updated && available == wanted;
-    if read::flag(live, &["spec", "paused"]) && updated < wanted {
-        return Judgement { progress: Progress { wanted, ready: updated, ..Progress::default() }, ..paused(o) };
+    let old = total.saturating_sub(updated);
+    if read::flag(live, &["spec", "paused"]) && (updated < wanted || old > 0) {
+        let progress = Progress { wanted, ready: updated.min(available), old, ..Progress::default() };
+        return Judgement { progress, ..paused(o) };
     }
     Workload {
         wanted,
         available,
-        old: total.saturating_sub(updated),
+        old,
         complete,
         creation: newest.and_then(|set| creation_failure(o, set)),
         ..Workload::new(o, newest.map_or_else(Vec::new, |set| pods_of(o.children, read::uid(set))))
@@ -57,7 +59,11 @@ fn judge(o: &Observation<'_>) -> Judgement {
 
 fn paused(o: &Observation<'_>) -> Judgement {
     let problem = o.problem("paused", "is paused: its controller does not roll it out");
-    let problem = problem.hint("remove `spec.paused`, or resume it");
+    let problem = match read::flag(o.body, &["spec", "paused"]) {
+        true => problem.hint("remove `spec.paused` from the manifest"),
+        false => problem
+            .hint(format!("`kubectl{} rollout resume {}` lets it go on", in_namespace(&o.applied.id), o.applied.id)),
+    };
     Judgement::new(Verdict::Suspect { problem, grace: TWO_LOOKS })
 }
 

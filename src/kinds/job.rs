@@ -33,6 +33,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let wanted = read::number(live, &["spec", "completions"]).map_or(1, |wanted| usize::try_from(wanted).unwrap_or(1));
     let ready = read::count(live, &["status", "succeeded"]).min(wanted);
     if ["Complete", "SuccessCriteriaMet"].iter().any(|kind| read::true_condition(live, kind).is_some()) {
+        // the count follows a moment later; a success policy may leave some undone
+        let ready = if read::at(live, &["spec", "successPolicy"]).is_some() { ready } else { wanted };
         return Judgement { progress: Progress { wanted, ready, ..Progress::default() }, ..Judgement::ready() };
     }
     // FailureTarget comes first, Failed once the pods have ended

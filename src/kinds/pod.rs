@@ -162,6 +162,16 @@ pub(super) fn finding(o: &Observation<'_>, pod: &Value, events: &[&Value]) -> Op
     worst.or_else(|| volume(events))
 }
 
+/// How often its containers were started again in this rollout, and how the first of them ended.
+pub(super) fn restarts(o: &Observation<'_>, pod: &Value) -> Option<(usize, String)> {
+    let restarted = statuses(pod).filter_map(|(status, init)| {
+        let name = read::text(status, &["name"]);
+        let spec = specs(pod).find(|spec| read::text(spec, &["name"]) == name);
+        Container { pod, status, spec, init, events: &[] }.restarts(o)
+    });
+    restarted.reduce(|(all, cause), (count, _)| (all + count, cause))
+}
+
 fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
     let condition = read::condition(pod, "PodScheduled").filter(|condition| condition.status == "False")?;
     if condition.reason != "Unschedulable" {

@@ -1,13 +1,15 @@
 //! StatefulSet: ready when every pod beyond the partition is of the update revision and ready.
 
+use serde_json::Value;
+
 use super::{
     Judgement, Kind, Observation,
     observation::observed,
     overwritten::overwritten,
-    read,
-    workload::{Workload, creation_failure, pods_of, warning},
+    pod, read,
+    workload::{Workload, creation_failure, in_namespace, on_delete, pods_of, warning},
 };
-use crate::model::Stage;
+use crate::model::{Progress, Stage, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     group: "apps",
@@ -24,6 +26,9 @@ pub(super) const KIND: Kind = Kind {
 
 const REVISION: &[&str] = &["metadata", "labels", "controller-revision-hash"];
 
+/// Seconds for a pod of an earlier version to come right after all.
+const STUCK: f64 = 15.0;
+
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
         Ok(live) => live,
@@ -38,7 +43,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let revision = read::text(live, &["status", "updateRevision"]);
     let rolled = read::text(live, &["status", "currentRevision"]) == revision;
     if read::text(live, &["spec", "updateStrategy", "type"]) == "OnDelete" && !rolled {
-        return Judgement::assumed("its pods get the new template when they are deleted (updateStrategy OnDelete)");
+        return on_delete(o, live);
     }
     let all = pods_of(o.children, read::uid(live));
     let newest = all.iter().copied().filter(|pod| read::text(pod, REVISION) == revision).collect();
@@ -56,5 +61,38 @@ fn judge(o: &Observation<'_>) -> Judgement {
         ..Workload::new(o, newest)
     };
     let held = (partition > 0).then(|| warning(o, "partition", format!("leaves {} pods as they are (partition)", partition.min(wanted))));
-    workload.judge().warn(held)
+    let judgement = workload.judge().warn(held);
+    match stuck(live, &all, revision) {
+        Some(pod) if matches!(judgement.verdict, Verdict::Waiting { .. }) => {
+            let old = all.iter().filter(|pod| pod::is_ready(pod) && read::text(pod, REVISION) != revision).count();
+            behind(o, pod, Judgement { progress: Progress { old, ..judgement.progress.clone() }, ..judgement })
+        }
+        _ => judgement,
+    }
+}
+
+/// The pod of an earlier revision that holds up all others: with the policy OrderedReady no pod is replaced, not even by
+/// a template that would mend it, while one is not ready (kubernetes#67250).
+fn stuck<'o>(live: &Value, all: &[&'o Value], revision: &str) -> Option<&'o Value> {
+    let parallel = read::text(live, &["spec", "podManagementPolicy"]) == "Parallel";
+    let broken = |pod: &&&Value| {
+        pod::is_alive(pod) && !pod::is_ready(pod) && read::text(pod, REVISION) != revision && pod::advance(pod) > 0
+    };
+    all.iter().filter(|_| !parallel).find(broken).copied()
+}
+
+/// It may still get ready, unless its containers cannot even start.
+fn behind(o: &Observation<'_>, pod: &Value, judgement: Judgement) -> Judgement {
+    let (name, state) = (read::name(pod), pod::awaiting(pod));
+    let reason = pod::reason(pod).filter(|reason| reason != state).map(|reason| format!(" ({reason})"));
+    let text = format!("is stuck behind pod {name} of an earlier version, which {state}{}", reason.unwrap_or_default());
+    let command = format!("`kubectl{} delete pod {name}`", in_namespace(&o.applied.id));
+    let problem = o.problem("rollout-stuck", text).hint(format!("{command} lets it be made anew: its controller does not replace a pod that is not ready"));
+    let broken = ["cannot pull its image", "lacks its configuration", "cannot be started", "waits to start again"];
+    let verdict = match broken.contains(&state) {
+        true => Verdict::Suspect { problem, grace: STUCK },
+        false => Verdict::Waiting { problem: Some(problem) },
+    };
+    let progress = Progress { awaiting: Some(format!("pod {name} of an earlier version {state}")), ..judgement.progress.clone() };
+    Judgement { verdict, progress, ..judgement }
 }

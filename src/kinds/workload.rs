@@ -10,7 +10,7 @@ use super::{
     finding::{Finding, Weight},
     pod, read,
 };
-use crate::model::{Evidence, Exit, Problem, Progress, Question, Reply, Verdict};
+use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Question, Reply, Verdict};
 
 /// Lines of a container's log that stand as evidence.
 const LOG_LINES: usize = 25;
@@ -51,7 +51,10 @@ impl<'o, 's> Workload<'o, 's> {
         let alive: Vec<&Value> = self.pods.iter().copied().filter(|pod| pod::is_alive(pod)).collect();
         let ready = alive.iter().filter(|pod| pod::is_ready(pod)).count();
         // the controller and the pods are seen by different watches: the slower one decides
-        let ready = if self.pods.is_empty() { self.available } else { ready.min(self.wanted) };
+        let ready = match self.pods.is_empty() {
+            true if self.complete || self.o.saved => self.available,
+            _ => ready.min(self.wanted),
+        };
         let progress = Progress { wanted: self.wanted, ready, old: self.old, awaiting: None };
         if self.complete && alive.is_empty() && self.wanted > 0 && !self.o.saved {
             let progress = Progress { awaiting: Some("its pods to be seen".to_owned()), ..progress };
@@ -59,7 +62,8 @@ impl<'o, 's> Workload<'o, 's> {
             return Judgement { progress, patience: Some(UNSEEN), ..waiting };
         }
         if self.complete && ready >= self.wanted {
-            return Judgement { progress, pods: uids(&alive), ..Judgement::ready() };
+            let ready = Judgement { progress, pods: uids(&alive), ..Judgement::ready() };
+            return ready.warn(self.came_through(&alive));
         }
         let worst = self.worst(&alive);
         let awaiting = self.awaiting(&alive, worst.as_ref());
@@ -73,6 +77,15 @@ impl<'o, 's> Workload<'o, 's> {
         judgement.progress = Progress { awaiting: Some(awaiting), ..progress };
         judgement.pods = uids(&alive);
         judgement
+    }
+
+    /// What new pods were forgiven on their way.
+    fn came_through(&self, alive: &[&Value]) -> Option<Problem> {
+        let restarted = alive.iter().filter(|_| self.o.changed && !self.o.saved);
+        let restarted = restarted.filter_map(|pod| pod::restarts(self.o, pod));
+        let (times, cause) = restarted.reduce(|(all, cause), (count, _)| (all + count, cause))?;
+        let times = if times == 1 { "a restart".to_owned() } else { format!("{times} restarts") };
+        Some(warning(self.o, "restarts", format!("is ready after {times}: {cause}")))
     }
 
     /// A workload that ended and failed: its last failed pod explains it.
@@ -303,6 +316,25 @@ fn creation_finding(message: &str) -> Finding {
     } else {
         find("cannot-create-pods", TROUBLE)
     }
+}
+
+/// Nothing is rolled out by itself: what has to be done, and with what.
+pub(super) fn on_delete(o: &Observation<'_>, live: &Value) -> Judgement {
+    let labels = read::at(live, &["spec", "selector", "matchLabels"]).and_then(Value::as_object);
+    let labels: Vec<String> = labels
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| format!("{key}={}", value.as_str().unwrap_or_default()))
+        .collect();
+    let command = format!("`kubectl{} delete pod --selector {}`", in_namespace(&o.applied.id), labels.join(","));
+    let warning = warning(o, "on-delete", "leaves its pods as they are: updateStrategy is OnDelete");
+    let judgement = Judgement::assumed("its pods get the new template when they are deleted (updateStrategy OnDelete)");
+    judgement.warn(Some(warning.hint(format!("{command} replaces them"))))
+}
+
+/// ` -n demo`, for commands to type.
+pub(super) fn in_namespace(id: &ObjectId) -> String {
+    id.namespace.iter().map(|namespace| format!(" -n {namespace}")).collect()
 }
 
 /// A warning about this object.

@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "gone",
     "overwritten",
     "paused",
+    "rollout-stuck",
     "quota-exceeded",
     "service-account-missing",
     "admission-denied",

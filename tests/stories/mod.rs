@@ -40,3 +40,4 @@ mod status;
 mod status_rules;
 mod verdicts;
 mod waiting;
+mod workloads;
