@@ -102,6 +102,10 @@ impl Listener for Stamping {
     fn on(&self, event: Event) {
         self.0.tell(Stamped { v: 1, at: Timestamp::now(), event });
     }
+
+    fn is_heard(&self) -> bool {
+        self.0.is_heard()
+    }
 }
 
 fn verb(arguments: Arguments, surroundings: Surroundings, teller: &Teller) -> Result<Outcome> {
@@ -113,8 +117,9 @@ fn verb(arguments: Arguments, surroundings: Surroundings, teller: &Teller) -> Re
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads to run on")?;
     {
         let _entered = runtime.enter();
-        signals::listen(stop.clone(), Arc::clone(&listener), surroundings.redactor.clone())
-            .context("signals cannot be listened for")?;
+        // a look writes nothing, so there is nothing to say of its end
+        let told = (!matches!(command, Command::Status(_))).then(|| Arc::clone(&listener));
+        signals::listen(stop.clone(), told, surroundings.redactor.clone()).context("signals cannot be listened for")?;
     }
     let Surroundings { variables, redactor, terminals } = surroundings;
     let can_ask = terminals.input && terminals.error;

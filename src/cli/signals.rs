@@ -10,15 +10,15 @@ use crate::{
     report,
 };
 
-/// Listens from now on. Fails where the system lets nobody listen; called within the runtime.
-pub(super) fn listen(stop: Stop, listener: Arc<dyn Listener>, redactor: Redactor) -> std::io::Result<()> {
+/// Listens from now on; what the first signal does is told to the listener. Fails where the system lets nobody listen; called within the runtime.
+pub(super) fn listen(stop: Stop, listener: Option<Arc<dyn Listener>>, redactor: Redactor) -> std::io::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::spawn(async move {
         next(&mut interrupt, &mut terminate).await;
         stop.set();
         let text = "stopping: no new write starts, what is under way is ended; once more leaves at once";
-        listener.on(Note::attention("stop", text).into());
+        listener.iter().for_each(|listener| listener.on(Note::attention("stop", text).into()));
         next(&mut interrupt, &mut terminate).await;
         report::emergency("interrupted (exit 130): left at once, what was under way may or may not be done", &redactor);
         crash::leave(Exit::Interrupted);

@@ -407,7 +407,7 @@ pub(super) fn now() -> String {
     format!("{:.6}", jiff::Timestamp::now())
 }
 
-fn leases() -> Resource {
+pub(super) fn leases() -> Resource {
     built_in("coordination.k8s.io", "v1", "Lease", "leases")
 }
 

@@ -39,9 +39,7 @@ impl Cluster {
 
     /// The namespaces that shipway made for an app (one LIST over the whole cluster).
     pub(crate) async fn namespaces_of(&self, app: &str) -> Result<Vec<LiveNamespace>, ClusterError> {
-        let labels = Some(format!("{APP}={app},{CREATED}"));
-        let selection = Selection { resource: namespaces(), namespace: None, labels, fields: None };
-        Ok(self.list_pages(&selection, usize::MAX).await?.objects.iter().map(read).collect())
+        Ok(self.list_pages(&made_for(app), usize::MAX).await?.objects.iter().map(read).collect())
     }
 
     /// Makes a namespace; none where somebody else was quicker.
@@ -98,6 +96,17 @@ fn annotations(marks: &NamespaceMarks) -> Map<String, Value> {
     let expires = marks.expires.map(|expires| format!("{expires:.0}"));
     let known = [(BRANCH, &marks.branch), (USER, &marks.user), (EXPIRES, &expires)];
     known.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value.clone()?.into()))).collect()
+}
+
+/// The namespaces that shipway made for an app.
+pub(crate) fn made_for(app: &str) -> Selection {
+    let labels = Some(format!("{APP}={app},{CREATED}"));
+    Selection { resource: namespaces(), namespace: None, labels, fields: None }
+}
+
+/// A namespace as a watch has told it.
+pub(crate) fn read_namespace(body: &Value) -> LiveNamespace {
+    read(body)
 }
 
 fn read(body: &Value) -> LiveNamespace {

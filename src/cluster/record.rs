@@ -49,12 +49,7 @@ const LARGEST: u64 = 64 << 20;
 impl Cluster {
     /// The records of an app in an environment (one LIST).
     pub(crate) async fn history(&self, namespace: &str, app: &str, environment: &str) -> Result<History, ClusterError> {
-        let selection = Selection {
-            resource: secrets(),
-            namespace: Some(namespace.to_owned()),
-            labels: Some(format!("shipway.dev/app={app},shipway.dev/env={environment}")),
-            fields: Some(format!("type={TYPE}")),
-        };
+        let selection = records_of(namespace, app, environment);
         let found = self.list_pages(&selection, usize::MAX).await?.objects;
         let last = found.iter().filter_map(revision_of).max().unwrap_or(0);
         let mut records = Vec::new();
@@ -105,6 +100,21 @@ impl Cluster {
         }
         Ok(())
     }
+}
+
+/// The records of an app in an environment.
+pub(crate) fn records_of(namespace: &str, app: &str, environment: &str) -> Selection {
+    Selection {
+        resource: secrets(),
+        namespace: Some(namespace.to_owned()),
+        labels: Some(format!("shipway.dev/app={app},shipway.dev/env={environment}")),
+        fields: Some(format!("type={TYPE}")),
+    }
+}
+
+/// The record in a Secret; none where it holds none that can be read.
+pub(crate) fn read_record(secret: &Value) -> Option<Record> {
+    unpack(secret)
 }
 
 /// The field selector that leaves records and their objects, which are large, out of a list of Secrets.

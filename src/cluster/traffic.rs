@@ -79,6 +79,11 @@ fn services() -> Resource {
     built_in("", "v1", "Service", "services")
 }
 
+/// Where a Service leads, as its object has it.
+pub(crate) fn traffic_of(service: ObjectId, body: &Value, label: &str) -> Traffic {
+    read(service, body, label)
+}
+
 fn read(service: ObjectId, body: &Value, label: &str) -> Traffic {
     let selector: BTreeMap<String, String> = body
         .pointer("/spec/selector")

@@ -10,10 +10,10 @@ use super::{
     connect::Cluster,
     error::ClusterError,
     fence,
-    lease::{Held, holder_of, lease_id, new_run, now, run_of, seconds_of, version_of},
+    lease::{Held, holder_of, lease_id, leases, new_run, now, run_of, seconds_of, version_of},
     queue,
 };
-use crate::model::{Claim, ObjectId, Stop};
+use crate::model::{Claim, ObjectId, Selection, Stop};
 
 /// Who holds a lock.
 #[derive(Clone, Debug)]
@@ -42,14 +42,7 @@ impl Cluster {
         environment: &str,
     ) -> Result<Option<Holder>, ClusterError> {
         let id = lease_id(namespace, app, environment);
-        let live = self.read_lease(&id).await?;
-        Ok(live.filter(|live| !holder_of(live).is_empty()).map(|lease| Holder {
-            by: holder_of(&lease),
-            since: lease["spec"]["acquireTime"].as_str().and_then(|time| time.parse().ok()),
-            waiting: queue::waiting(&lease),
-            id,
-            lease,
-        }))
+        Ok(self.read_lease(&id).await?.and_then(|lease| Holder::read(id, lease)))
     }
 
     /// Takes the lock from this holder and no other. None where it was let go meanwhile.
@@ -110,6 +103,42 @@ impl Cluster {
             ended => ended,
         }
     }
+}
+
+/// The lock of an app in an environment, to be watched.
+pub(crate) fn lock_of(namespace: &str, app: &str, environment: &str) -> Selection {
+    let id = lease_id(namespace, app, environment);
+    let fields = Some(format!("metadata.name={}", id.name));
+    Selection { resource: leases(), namespace: id.namespace, labels: None, fields }
+}
+
+impl Holder {
+    /// Who holds this Lease; none where nobody does.
+    pub(crate) fn of(lease: &Value) -> Option<Self> {
+        let text = |field: &str| lease["metadata"][field].as_str().unwrap_or_default();
+        let id = ObjectId { name: text("name").to_owned(), ..lease_id(text("namespace"), "", "") };
+        Self::read(id, lease.clone())
+    }
+
+    fn read(id: ObjectId, lease: Value) -> Option<Self> {
+        (!holder_of(&lease).is_empty()).then(|| Self {
+            by: holder_of(&lease),
+            since: moment(&lease, "acquireTime"),
+            waiting: queue::waiting(&lease),
+            id,
+            lease,
+        })
+    }
+
+    /// When the lock is free for others unless it is renewed, by the holder's clock: good for a word, not for a decision.
+    pub(crate) fn expires(&self) -> Option<Timestamp> {
+        let renewed = moment(&self.lease, "renewTime")?;
+        renewed.checked_add(Duration::from_secs(seconds_of(&self.lease))).ok()
+    }
+}
+
+fn moment(lease: &Value, field: &str) -> Option<Timestamp> {
+    lease["spec"][field].as_str().and_then(|time| time.parse().ok())
 }
 
 impl Seized {

@@ -5,8 +5,8 @@
 use serde::{Serialize, Serializer};
 
 use super::{
-    Connection, Digest, Image, ObjectChange, ObjectId, PodStep, Problem, Progress, Reference, Target, TrafficStatus,
-    Verdict,
+    Connection, Digest, EnvironmentStatus, Image, ObjectChange, ObjectId, PodStep, Problem, Progress, Reference,
+    StatusChange, Target, TrafficStatus, Verdict,
 };
 
 /// One thing that happened.
@@ -20,6 +20,7 @@ pub enum Event {
     Apply(ApplyEvent),
     Rollout(Box<RolloutEvent>),
     Switch(SwitchEvent),
+    Status(StatusEvent),
     Note(Note),
     Within(Box<Within>),
 }
@@ -181,6 +182,17 @@ pub enum SwitchEvent {
     Unneeded { service: ObjectId, color: String, why: String },
 }
 
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event")]
+pub enum StatusEvent {
+    /// An environment as it is now, and what of it is new.
+    #[serde(rename = "status.environment")]
+    Environment { status: Box<EnvironmentStatus>, changes: Vec<StatusChange> },
+    /// An environment that is not there any more, as it was seen last.
+    #[serde(rename = "status.gone")]
+    Gone { status: Box<EnvironmentStatus> },
+}
+
 /// A remark. `attention` marks one that a person should read.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "event", rename = "note")]
@@ -206,6 +218,10 @@ pub struct Stamped {
 /// Whom rooms tell what happens. There is one implementation: it stamps; the report removes secrets.
 pub trait Listener: Send + Sync {
     fn on(&self, event: Event);
+    /// False once nobody reads any more what is told.
+    fn is_heard(&self) -> bool {
+        true
+    }
 }
 
 impl From<RolloutEvent> for Event {
@@ -230,6 +246,7 @@ from_phase!(
     Lock(LockEvent),
     Apply(ApplyEvent),
     Switch(SwitchEvent),
+    Status(StatusEvent),
     Note(Note),
 );
 

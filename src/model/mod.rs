@@ -37,7 +37,7 @@ pub use connection::{Connection, ConnectionOptions};
 pub use environments::{EnvironmentEntry, Environments};
 pub use event::{
     ApplyEvent, BuildEvent, Event, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent, SourceEvent,
-    Stamped, StepState, SwitchEvent, Within,
+    Stamped, StatusEvent, StepState, SwitchEvent, Within,
 };
 pub use group_kind::GroupKind;
 pub use history::{DeployHistory, PastDeploy};
@@ -61,7 +61,9 @@ pub use right::{Right, in_short, roles};
 pub use rollout::{LogSource, PodStep, Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
 pub use secret::{BuildSecret, Login, Masked, MaskedBytes, Redactor};
 pub use setting::{Origin, Sourced, Variables};
-pub use status::{EnvironmentStatus, Health, PodStatus, Status, TrafficStatus, WorkloadStatus};
+pub use status::{
+    Address, EnvironmentStatus, Health, LockStatus, PodStatus, Status, StatusChange, TrafficStatus, WorkloadStatus,
+};
 pub use status_rule::{JsonPath, StatusCondition, StatusReading, StatusRule};
 pub use stop::Stop;
 pub use text::{cut_middle, hex, printable, short_age, short_duration};

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use tokio::time::{Duration, Instant};
 
 use super::{
-    Context,
+    Context, addresses,
     application::Application,
     apply::{Step, account, apply_stage},
     failure::{Failure, interrupted},
     follow::{Witnesses, follow},
     hooks::is_hook,
     look::settle_at_once,
-    namespace, observe,
+    namespace,
     prepare::{Prepared, is_judged},
     prune, record,
 };
@@ -172,7 +172,7 @@ impl Delivery<'_> {
         record::note_jobs(record, &conclusion);
         if conclusion.problems.is_empty() {
             let server = &self.cluster.connection().server;
-            return Ok(conclusion.entrances.iter().filter_map(|object| observe::address(object, server)).collect());
+            return Ok(conclusion.entrances.iter().flat_map(|object| addresses::urls(object, server)).collect());
         }
         outcome.truth = prepared.what_serves(&conclusion);
         let namespace = &prepared.release.target.namespace.value;

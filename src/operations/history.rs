@@ -52,8 +52,14 @@ fn past(records: Vec<Record>, traffic: Option<&Traffic>) -> Vec<PastDeploy> {
     };
     let current = records.iter().rev().find(serves).map(|record| record.revision);
     let now = jiff::Timestamp::now();
-    let deploy = |record: Record| PastDeploy {
-        current: Some(record.revision) == current,
+    let deploy = |record: Record| PastDeploy { current: Some(record.revision) == current, ..past_deploy(record, now) };
+    records.into_iter().rev().map(deploy).collect()
+}
+
+/// What a record tells of its deploy.
+pub(super) fn past_deploy(record: Record, now: jiff::Timestamp) -> PastDeploy {
+    PastDeploy {
+        current: false,
         revision: record.revision,
         state: record.state,
         at: record.at,
@@ -66,8 +72,7 @@ fn past(records: Vec<Record>, traffic: Option<&Traffic>) -> Vec<PastDeploy> {
         color: record.color,
         by: record.by,
         source: record.source,
-    };
-    records.into_iter().rev().map(deploy).collect()
+    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! ends), `checkout` (facts and settings), `application` (manifests and images), `prepare` (what is asked before the
 //! first write), `delivery` (the one way to the cluster), `follow` (a rollout to its end).
 
+mod addresses;
 mod application;
 mod apply;
 pub(crate) mod build;
@@ -27,6 +28,7 @@ mod namespace;
 mod observe;
 mod order;
 mod ownership;
+mod picture;
 mod places;
 pub(crate) mod plan;
 mod planned;
@@ -43,8 +45,10 @@ mod rights;
 pub(crate) mod rollback;
 mod secret;
 pub(crate) mod settings;
+mod sight;
 mod sites;
 pub(crate) mod status;
+mod status_watch;
 pub(crate) mod switch;
 pub(crate) mod unlock;
 

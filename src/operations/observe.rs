@@ -20,19 +20,6 @@ use crate::{
 /// The label that every object of an app and its pods carry.
 const APP_LABEL: &str = "shipway.dev/app";
 
-/// The kinds that `status` reads; all are lists by label, so that other apps' objects are never read.
-pub(super) const STATUS_KINDS: [(&str, &str); 9] = [
-    ("apps", "Deployment"),
-    ("apps", "StatefulSet"),
-    ("apps", "DaemonSet"),
-    ("apps", "ReplicaSet"),
-    ("batch", "Job"),
-    ("batch", "CronJob"),
-    ("", "Pod"),
-    ("", "Service"),
-    ("networking.k8s.io", "Ingress"),
-];
-
 fn resource(group: &str, kind: &str) -> Option<Resource> {
     kinds::find(group, kind).map(|kind| kind.resource())
 }
@@ -176,26 +163,5 @@ impl Pool {
     pub(super) fn both(&self, one: &str, other: &str) -> Option<(Vec<Value>, Vec<Value>)> {
         let objects = |kind: &str| Some(self.0.get(kind)?.values().cloned().collect());
         Some((objects(one)?, objects(other)?))
-    }
-}
-
-/// Where a Service or an Ingress can be reached from outside.
-pub(super) fn address(object: &Value, server: &str) -> Option<String> {
-    let load_balancer = object.pointer("/status/loadBalancer/ingress/0");
-    let host =
-        load_balancer.and_then(|first| first.get("hostname").or_else(|| first.get("ip"))).and_then(Value::as_str);
-    match (object["kind"].as_str()?, host) {
-        ("Ingress", _) => {
-            let named = object.pointer("/spec/rules/0/host").and_then(Value::as_str).or(host)?;
-            let scheme = if object.pointer("/spec/tls").is_some() { "https" } else { "http" };
-            Some(format!("{scheme}://{named}"))
-        }
-        ("Service", Some(host)) => Some(format!("http://{host}")),
-        ("Service", None) => {
-            let port = object.pointer("/spec/ports/0/nodePort")?.as_u64()?;
-            let node = server.split("://").nth(1)?.rsplit_once(':').map_or(server, |(host, _)| host);
-            Some(format!("http://{node}:{port}")).filter(|_| node == "127.0.0.1" || node == "localhost")
-        }
-        _ => None,
     }
 }

@@ -2,23 +2,19 @@
 
 use std::path::PathBuf;
 
-use futures::future::{join_all, try_join3};
 use serde_json::Value;
 
 use super::{
     Context,
     checkout::{Checkout, saved_rules},
     failure::{Failure, conclude},
-    observe::{self, Colors, STATUS_KINDS},
+    picture::{health, is_shown},
+    sight::Sight,
+    status_watch,
 };
 use crate::{
-    cluster::Cluster,
-    config::Settings,
     files,
-    model::{
-        Answer, EnvironmentStatus, Health, Origin, Outcome, Problem, Record, Sourced, Status, TrafficStatus, Verdict,
-        WorkloadStatus,
-    },
+    model::{Answer, EnvironmentStatus, Exit, Health, Outcome, Problem, SourceText, Status},
     plan, rollout, yaml,
 };
 
@@ -26,63 +22,65 @@ use crate::{
 pub(crate) struct Options {
     /// Objects saved from a cluster; `-` is standard input.
     pub(crate) files: Vec<PathBuf>,
+    /// Go on telling what changes, until the run is stopped.
+    pub(crate) watch: bool,
 }
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
-        let status = if options.files.is_empty() { live(context).await? } else { saved(context, &options.files)? };
-        outcome.app = status.app.clone();
-        outcome.answer = Answer::Status(Box::new(status));
-        Ok(())
+        if !options.files.is_empty() {
+            return take_in(outcome, saved(context, &options.files)?);
+        }
+        let checkout = Checkout::read(context)?;
+        outcome.app = Some(checkout.settings.app.value.clone());
+        let sight = Sight::new(context, &checkout);
+        if options.watch {
+            let (exit, environments) = status_watch::run(&sight).await;
+            take_in(outcome, in_order(&checkout, environments))?;
+            (outcome.exit, outcome.truth) = (exit, None);
+            return Ok(());
+        }
+        let environments = sight.all().await;
+        all_known(&environments)?;
+        take_in(outcome, in_order(&checkout, environments))
     })
     .await
 }
 
-/// Judges objects that were saved from a cluster. No repository and no cluster is needed.
-fn saved(context: &Context, paths: &[PathBuf]) -> Result<Status, Failure> {
-    let mut objects: Vec<Value> = Vec::new();
-    for path in paths {
-        let text = match path.to_str() {
-            Some("-") => files::read_stdin()?,
-            _ => files::read_text(&context.directory.join(path), &path.display().to_string())?,
-        };
-        objects.extend(yaml::documents(&text)?.documents.into_iter().map(|document| document.value));
+fn take_in(outcome: &mut Outcome, status: Status) -> Result<(), Failure> {
+    if let [one] = status.environments.as_slice() {
+        outcome.environment.clone_from(&one.environment);
+        outcome.namespace = Some(one.namespace.clone()).filter(|namespace| !namespace.is_empty());
+        outcome.tag = one.deploy.as_ref().map(|deploy| deploy.tag.clone());
+        outcome.commit = one.deploy.as_ref().and_then(|deploy| Some(deploy.commit.as_ref()?.sha.clone()));
     }
-    let workloads = rollout::judge_saved(&objects, &saved_rules(context)?);
-    let environment = EnvironmentStatus {
-        environment: "saved".to_owned(),
-        namespace: workloads.iter().find_map(|workload| workload.object.namespace.clone()).unwrap_or_default(),
-        context: None,
-        health: health(&workloads),
-        tag: None,
-        commit: None,
-        age: None,
-        by: None,
-        traffic: None,
-        workloads,
-        addresses: Vec::new(),
-        problem: None,
-    };
-    Ok(Status { app: None, environments: vec![environment] })
+    (outcome.exit, outcome.truth) = verdict(&status.environments);
+    outcome.answer = Answer::Status(Box::new(status));
+    Ok(())
 }
 
-/// Asks the cluster of every environment whose namespace is known.
-async fn live(context: &Context) -> Result<Status, Failure> {
-    let checkout = Checkout::read(context)?;
-    let settings = &checkout.settings;
-    let places = plan::environments(settings, &checkout.facts);
-    let on_clusters = places.into_iter().flat_map(|(environment, namespace)| {
-        let several: Vec<_> = settings.contexts(&environment).into_iter().map(|context| Some(context.value)).collect();
-        let contexts = if several.is_empty() { vec![None] } else { several };
-        contexts.into_iter().map(move |context| (environment.clone(), namespace.clone(), context))
-    });
-    let asked = on_clusters.map(|place| {
-        let checkout = &checkout;
-        async move { environment_status(context, checkout, place).await }
-    });
-    let environments = join_all(asked).await;
-    all_known(&environments)?;
-    Ok(Status { app: Some(settings.app.value.clone()), environments })
+/// The exit code, and what it is for.
+fn verdict(environments: &[EnvironmentStatus]) -> (Exit, Option<String>) {
+    let of = |health: Health| environments.iter().filter(move |status| status.health == health);
+    let unknown = of(Health::Unknown).filter_map(|status| status.problem.as_ref()).map(|problem| problem.exit).next();
+    let exit = match (unknown, of(Health::Failing).next(), of(Health::Progressing).next()) {
+        (Some(exit), ..) => exit,
+        (None, Some(_), _) => Exit::Rollout,
+        (None, None, Some(_)) => Exit::TimedOut,
+        (None, None, None) => return (Exit::Done, None),
+    };
+    let said = [(Health::Failing, "failing"), (Health::Progressing, "not ready yet"), (Health::Unknown, "not known")];
+    let names = |health| of(health).map(EnvironmentStatus::name).collect::<Vec<_>>().join(", ");
+    let parts = said.map(|(health, words)| (names(health), words));
+    let parts = parts.iter().filter(|(names, _)| !names.is_empty());
+    (exit, Some(parts.map(|(names, words)| format!("{words}: {names}")).collect::<Vec<_>>().join("; ")))
+}
+
+/// As the configuration has them, then by namespace.
+fn in_order(checkout: &Checkout, mut environments: Vec<EnvironmentStatus>) -> Status {
+    let names = plan::environment_names(&checkout.settings);
+    environments.sort_by_key(|status| names.iter().position(|name| Some(name) == status.environment.as_ref()));
+    Status { app: Some(checkout.settings.app.value.clone()), environments }
 }
 
 /// Where nothing could be asked there is no status to show, only why.
@@ -99,131 +97,72 @@ fn all_known(environments: &[EnvironmentStatus]) -> Result<(), Failure> {
     if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
 }
 
-async fn environment_status(
-    context: &Context,
-    checkout: &Checkout,
-    (environment, namespace, site): (String, String, Option<String>),
-) -> EnvironmentStatus {
-    let empty = EnvironmentStatus {
-        environment: environment.clone(),
-        namespace: namespace.clone(),
-        context: site.clone(),
-        health: Health::Absent,
-        tag: None,
-        commit: None,
-        age: None,
-        by: None,
-        traffic: None,
-        workloads: Vec::new(),
-        addresses: Vec::new(),
-        problem: None,
-    };
-    match read_environment(context, checkout, (&environment, &namespace), site).await {
-        Ok(found) => found.into_status(&checkout.settings, empty),
-        Err(Failure(problems)) => {
-            EnvironmentStatus { health: Health::Unknown, problem: problems.into_iter().next(), ..empty }
-        }
+/// Judges objects that were saved from a cluster. No repository and no cluster is needed.
+fn saved(context: &Context, paths: &[PathBuf]) -> Result<Status, Failure> {
+    let mut objects: Vec<Value> = Vec::new();
+    for path in paths {
+        let text = match path.to_str() {
+            Some("-") => files::read_stdin()?,
+            _ => files::read_text(&context.directory.join(path), &path.display().to_string())?,
+        };
+        objects.extend(objects_of(&text)?);
     }
-}
-
-/// What was read of one environment.
-struct Found {
-    server: String,
-    records: Vec<Record>,
-    objects: Vec<Value>,
-    traffic: Option<crate::model::Traffic>,
-}
-
-async fn read_environment(
-    context: &Context,
-    checkout: &Checkout,
-    (environment, namespace): (&str, &str),
-    site: Option<String>,
-) -> Result<Found, Failure> {
-    let settings = &checkout.settings;
-    let mut options = settings.connection(environment, &context.variables);
-    if let Some(site) = site {
-        options.context = Some(Sourced::new(site, Origin::Rule(format!("environment {environment}"))));
+    let mut workloads = rollout::judge_saved(&objects, &saved_rules(context)?);
+    // where there is nothing else, a Service is what was asked about
+    if workloads.iter().any(is_shown) {
+        workloads.retain(is_shown);
     }
-    let cluster = Cluster::connect(&options, &context.redactor, context.listener.clone()).await?;
-    let app = &settings.app.value;
-    let traffic = async {
-        match &settings.blue_green {
-            Some(blue_green) => Ok(cluster.traffic(namespace, blue_green).await?),
-            None => Ok(None),
-        }
-    };
-    let records = async { Ok(cluster.history(namespace, app, environment).await?.records) };
-    let objects = observe::app_objects(&cluster, namespace, app, &STATUS_KINDS);
-    let (records, objects, traffic) = try_join3(records, objects, traffic).await?;
-    Ok(Found { server: cluster.connection().server.clone(), records, objects, traffic })
-}
-
-impl Found {
-    fn into_status(self, settings: &Settings, empty: EnvironmentStatus) -> EnvironmentStatus {
-        let mut workloads = rollout::judge_saved(&self.objects, &settings.status);
-        workloads.retain(|workload| workload.object.kind != "Service" || workload.problem.is_some());
-        if workloads.is_empty() && self.records.is_empty() {
-            return empty;
-        }
-        for problem in workloads.iter_mut().filter_map(|workload| workload.problem.as_mut()) {
-            // it is this very command
-            problem.hints.retain(|hint| !hint.contains("shipway status"));
-        }
-        let addresses = self.objects.iter().filter_map(|object| observe::address(object, &self.server)).collect();
-        let colors = self.colors(settings);
-        mark_idle(&mut workloads, &self.objects, settings, &colors);
-        let latest = self.records.into_iter().next_back();
-        let now = jiff::Timestamp::now();
-        EnvironmentStatus {
-            health: health(&workloads),
-            tag: latest.as_ref().map(|record| record.tag.clone()),
-            age: latest.as_ref().map(|record| now.as_second() - record.at.as_second()),
-            by: latest.as_ref().map(|record| record.by.clone()),
-            commit: latest.and_then(|record| record.commit),
-            traffic: colors.into_iter().find(|color| color.serves),
-            workloads,
-            addresses,
-            ..empty
-        }
-    }
-
-    fn colors(&self, settings: &Settings) -> Vec<TrafficStatus> {
-        match (&settings.blue_green, &self.traffic) {
-            (Some(blue_green), Some(traffic)) => {
-                Colors::of(self.objects.clone(), blue_green).colors(traffic, &self.records)
-            }
-            _ => Vec::new(),
-        }
-    }
-}
-
-/// The idle colour, where it is ready, is the way back.
-fn mark_idle(workloads: &mut [WorkloadStatus], objects: &[Value], settings: &Settings, colors: &[TrafficStatus]) {
-    let Some(blue_green) = &settings.blue_green else { return };
-    for workload in workloads {
-        let object = objects.iter().find(|object| {
-            object["kind"] == workload.object.kind.as_str()
-                && object["metadata"]["name"] == workload.object.name.as_str()
-        });
-        let color = object
-            .and_then(|object| object.pointer("/spec/template/metadata/labels")?.get(&blue_green.label)?.as_str());
-        let idle = colors.iter().any(|entry| Some(entry.color.as_str()) == color && !entry.serves);
-        if idle && workload.verdict == Verdict::Ready.word() {
-            workload.remark = Some("way back".to_owned());
-        }
-    }
-}
-
-fn health(workloads: &[WorkloadStatus]) -> Health {
-    let any = |word: &str| workloads.iter().any(|workload| workload.verdict == word);
     if workloads.is_empty() {
-        Health::Absent
-    } else if any("failed") || any("gone") {
-        Health::Failing
-    } else if any("waiting") {
-        Health::Progressing
-    } else {
-        Health::Healthy
+        return Err(Problem::new("no-manifests", Exit::Input, "nothing in it has a state to judge")
+            .hint("save workloads with their pods: `kubectl get deployment,replicaset,pod -o yaml`")
+            .into());
+    }
+    let namespaces = workloads.iter().find_map(|workload| workload.object.namespace.clone());
+    let mut status = EnvironmentStatus::new(None, &namespaces.unwrap_or_default(), None);
+    status.health = health(&workloads, false);
+    status.workloads = workloads;
+    Ok(Status { app: None, environments: vec![status] })
+}
+
+fn objects_of(text: &SourceText) -> Result<Vec<Value>, Failure> {
+    let documents = yaml::documents(text)?.documents;
+    let is_object =
+        |value: &Value| value["kind"].is_string() && (value["metadata"].is_object() || value["items"].is_array());
+    if let Some(odd) = documents.iter().find(|document| !is_object(&document.value)) {
+        let what =
+            format!("{}:{}: not an object of Kubernetes: `kind` and `metadata` are missing", text.name, odd.at.line);
+        return Err(Problem::new("manifest", Exit::Input, what).into());
+    }
+    Ok(documents.into_iter().map(|document| document.value).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(name: &str, health: Health) -> EnvironmentStatus {
+        let problem = Problem::new("cluster-denied", Exit::Cluster, "may not");
+        EnvironmentStatus {
+            health,
+            problem: Some(problem).filter(|_| health == Health::Unknown),
+            ..EnvironmentStatus::new(Some(name), "demo", None)
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_counts_before_what_fails_and_that_before_what_waits() {
+        use Health::{Absent, Failing, Healthy, Progressing, Unknown};
+        for (all, exit, truth) in [
+            (&[Healthy, Absent][..], Exit::Done, None),
+            (&[Absent], Exit::Done, None),
+            (&[Healthy, Progressing], Exit::TimedOut, Some("not ready yet: e1")),
+            (&[Progressing, Failing], Exit::Rollout, Some("failing: e1; not ready yet: e0")),
+            (&[Failing, Unknown, Failing], Exit::Cluster, Some("failing: e0, e2; not known: e1")),
+        ] {
+            let named = |(number, health): (usize, &Health)| environment(&format!("e{number}"), *health);
+            let environments: Vec<EnvironmentStatus> = all.iter().enumerate().map(named).collect();
+            let (code, said) = verdict(&environments);
+            assert_eq!((code, said.as_deref()), (exit, truth), "{all:?}");
+        }
     }
 }

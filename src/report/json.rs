@@ -127,6 +127,10 @@ impl Reporter for Json {
         closing::ask(&mut self.streams, question);
     }
 
+    fn is_heard(&self) -> bool {
+        self.streams.data.is_open()
+    }
+
     fn finish(&mut self, outcome: &Outcome) {
         // `config --output json` is one object and nothing else
         if let (Answer::Data { json, .. }, Exit::Done) = (&outcome.answer, outcome.exit) {

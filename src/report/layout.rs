@@ -123,6 +123,15 @@ impl Row {
         self
     }
 
+    /// The same with columns that it does not share with rows of its group elsewhere, where its group is above `shared`.
+    #[must_use]
+    pub(crate) fn apart(mut self, shared: usize, by: usize) -> Self {
+        if self.group > shared {
+            self.group += by;
+        }
+        self
+    }
+
     #[must_use]
     pub(crate) fn group(self, group: usize) -> Self {
         Self { group, ..self }

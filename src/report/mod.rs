@@ -47,6 +47,10 @@ pub(crate) trait Reporter: Send {
     fn tick(&mut self, now: Timestamp);
     /// Writes a question and leaves the cursor behind it.
     fn ask(&mut self, question: &str);
+    /// False once nobody reads any more what is told.
+    fn is_heard(&self) -> bool {
+        true
+    }
     /// The last call.
     fn finish(&mut self, outcome: &Outcome);
 }

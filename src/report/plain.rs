@@ -45,6 +45,10 @@ impl Reporter for Plain {
         closing::ask(&mut self.streams, question);
     }
 
+    fn is_heard(&self) -> bool {
+        self.streams.story.is_open()
+    }
+
     fn finish(&mut self, outcome: &Outcome) {
         closing::close(&mut self.streams, outcome, self.spoken);
     }

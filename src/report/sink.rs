@@ -112,6 +112,11 @@ impl Sink {
         typeset(rows, &self.paper()).iter().map(|line: &Line| line.paint(self.colour)).collect()
     }
 
+    /// False once it was closed at the other end.
+    pub(crate) fn is_open(&self) -> bool {
+        self.writer.is_some()
+    }
+
     /// Text that is complete and clean.
     pub(crate) fn write(&mut self, text: &str) {
         let Some(writer) = &mut self.writer else { return };

@@ -109,7 +109,9 @@ fn runs() -> Vec<(&'static str, (Vec<Stamped>, Outcome))> {
         ("notes", samples::notes()),
         ("problems", with(samples::problems(), Answer::Nothing)),
         ("plan", answered(Answer::Plan(Box::new(samples::plan())))),
-        ("status", answered(Answer::Status(Box::new(samples::status())))),
+        ("status", samples::status()),
+        ("saved", samples::saved()),
+        ("watch", samples::watch()),
         ("envs", answered(Answer::Environments(Box::new(samples::environments())))),
         ("history", answered(Answer::History(Box::new(samples::history())))),
     ]
@@ -159,6 +161,7 @@ fn live_frames() {
         ("build", samples::build_and_push()),
         ("switch", samples::switch()),
         ("clusters", samples::clusters()),
+        ("watch", samples::watch()),
     ] {
         for columns in [60, 80, 200] {
             if run.0.is_empty() {
@@ -180,6 +183,29 @@ fn a_frame_is_no_higher_than_the_terminal() {
     let frame: Vec<String> = frame.iter().map(|line| line.paint(false)).collect();
     assert!(frame.len() <= 12, "{}", frame.len());
     insta::assert_snapshot!("live-many", frame.join("\n"));
+}
+
+#[test]
+fn of_many_workloads_a_frame_keeps_what_is_wrong() {
+    let paper = Paper { width: 80, unicode: true, redactor: redactor() };
+    let mut board = Board::new(Weight::Normal);
+    for event in samples::wide(40) {
+        board.on(&event);
+    }
+    for rows in [20, 12] {
+        let frame = board.frame(&paper, rows, samples::at(9.0));
+        let frame: Vec<String> = frame.iter().map(|line| line.paint(false)).collect();
+        assert!(frame.len() <= rows, "{}", frame.len());
+        insta::assert_snapshot!(format!("live-wide-{rows}"), frame.join("\n"));
+    }
+}
+
+#[test]
+fn a_status_is_one_answer() {
+    let text = json(samples::status());
+    let outcome: serde_json::Value = serde_json::from_str(&text).expect("one line of JSON");
+    insta::assert_snapshot!("json-status", format!("{:#}\n", outcome["answer"]["status"]));
+    insta::assert_snapshot!("json-watch", json(samples::watch()).lines().take(2).collect::<Vec<_>>().join("\n"));
 }
 
 /// The log of a runner, and its step's summary.

@@ -2,7 +2,11 @@
 
 use std::{
     io::BufRead,
-    sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
     thread::JoinHandle,
     time::Duration,
 };
@@ -28,23 +32,30 @@ enum Message {
 /// A running report.
 pub(crate) struct Report {
     sender: SyncSender<Message>,
+    heard: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
 /// Tells a report what happens; clones tell the same one.
 #[derive(Clone)]
-pub(crate) struct Teller(SyncSender<Message>);
+pub(crate) struct Teller {
+    sender: SyncSender<Message>,
+    heard: Arc<AtomicBool>,
+}
 
 impl Report {
     /// Starts the thread that writes. Fails where the system has no thread to give.
     pub(crate) fn start(reporter: Box<dyn Reporter>) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING);
-        let thread = std::thread::Builder::new().name("report".to_owned()).spawn(move || run(reporter, &receiver))?;
-        Ok(Self { sender, thread })
+        let heard = Arc::new(AtomicBool::new(true));
+        let notes = Arc::clone(&heard);
+        let work = move || run(reporter, &receiver, &notes);
+        let thread = std::thread::Builder::new().name("report".to_owned()).spawn(work)?;
+        Ok(Self { sender, heard, thread })
     }
 
     pub(crate) fn teller(&self) -> Teller {
-        Teller(self.sender.clone())
+        Teller { sender: self.sender.clone(), heard: Arc::clone(&self.heard) }
     }
 
     /// The last word; returns once all is written.
@@ -56,13 +67,18 @@ impl Report {
 }
 
 impl Teller {
+    /// False once nobody reads any more what is told.
+    pub(crate) fn is_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
     /// Never waits for what is only progress: a terminal that stands still must not hold up a deploy.
     pub(crate) fn tell(&self, stamped: Stamped) {
-        match self.0.try_send(Message::Event(Box::new(stamped))) {
+        match self.sender.try_send(Message::Event(Box::new(stamped))) {
             Ok(()) | Err(TrySendError::Disconnected(_)) => {}
             Err(TrySendError::Full(Message::Event(stamped))) if is_progress(&stamped.event) => {}
             Err(TrySendError::Full(message)) => {
-                let _ = self.0.send(message);
+                let _ = self.sender.send(message);
             }
         }
     }
@@ -76,11 +92,12 @@ fn is_progress(event: &Event) -> bool {
     )
 }
 
-fn run(mut reporter: Box<dyn Reporter>, receiver: &Receiver<Message>) {
+fn run(mut reporter: Box<dyn Reporter>, receiver: &Receiver<Message>, heard: &AtomicBool) {
     let mut asking = false;
     // events while a question stands on the screen
     let mut held: Vec<Stamped> = Vec::new();
     loop {
+        heard.store(reporter.is_heard(), Ordering::Relaxed);
         match receiver.recv_timeout(TICK) {
             Ok(Message::Event(stamped)) if asking => held.push(*stamped),
             Ok(Message::Event(stamped)) => reporter.on(&stamped),
@@ -120,11 +137,11 @@ impl Terminal {
 impl Ask for Terminal {
     fn confirm(&self, question: &str, expected: &str) -> bool {
         let prompt = format!("{question} (type `{expected}` to go on):");
-        if self.teller.0.send(Message::Question(prompt)).is_err() {
+        if self.teller.sender.send(Message::Question(prompt)).is_err() {
             return false;
         }
         let typed = read_line(&self.stop);
-        let _ = self.teller.0.send(Message::Answered);
+        let _ = self.teller.sender.send(Message::Answered);
         typed.is_some_and(|typed| typed.trim() == expected)
     }
 }

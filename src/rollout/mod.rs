@@ -1,6 +1,7 @@
 //! What watches see becomes verdicts: a reducer without clock or network.
 
 mod conclusion;
+pub(crate) mod difference;
 mod logs;
 mod pods;
 mod proof;
@@ -8,6 +9,7 @@ mod reducer;
 mod saved;
 mod selections;
 mod settling;
+mod standing;
 mod track;
 mod traffic;
 mod view;
@@ -16,6 +18,7 @@ pub(crate) use conclusion::Conclusion;
 pub(crate) use proof::Proof;
 pub(crate) use reducer::{Effect, Input, Rollout};
 pub(crate) use saved::judge_saved;
+pub(crate) use standing::{Judged, Known, Standing};
 pub(crate) use traffic::{endpoints, traffic_ready};
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
@@ -9,8 +10,10 @@ use super::{
     view::{View, service_key},
 };
 use crate::{
-    kinds::{self, Baseline, Observation, read},
-    model::{Applied, PodStatus, Resource, Rules, StatusRule, Verdict, Watched, WorkloadStatus},
+    kinds::{self, Baseline, Judgement, Observation, event_time, read},
+    model::{
+        Applied, ObjectId, PodStatus, Question, Reply, Resource, Rules, StatusRule, Verdict, Watched, WorkloadStatus,
+    },
 };
 
 /// What a deploy forgives before it tells a crash loop, where no settings say otherwise.
@@ -26,11 +29,20 @@ pub(crate) fn judge_saved(objects: &[Value], rules: &[StatusRule]) -> Vec<Worklo
     let own = |object: &&Value| read::controller(object).is_none_or(|owner| !uids.contains(owner));
     let judged = |object: &&Value| {
         let id = read::id(object);
-        !kinds::is_plain(&id.group, &id.kind)
+        !kinds::is_plain(&id.group, &id.kind) && !only_explains(object)
     };
     let watched: Vec<Watched> = objects.iter().copied().filter(own).filter(judged).map(as_applied).collect();
     let backing = Backing::of(&watched);
-    watched.iter().map(|one| status(one, &backing, &view, &rules)).collect()
+    let replies = HashMap::new();
+    let manner = Manner { rules: &rules, replies: &replies, changed: true, saved: true, now: None };
+    let judge = |watched: &Watched| {
+        let scene = Scene::of(watched, &view);
+        // without slices nothing is known of endpoints
+        let is_known = watched.applied.id.kind == "Service" && !scene.children.is_empty();
+        let backed = is_known && backing.stands_behind(watched);
+        status(watched, &scene, look(watched, backed, &scene, &manner), &manner)
+    };
+    watched.iter().map(judge).collect()
 }
 
 fn items(object: &Value) -> Vec<&Value> {
@@ -40,8 +52,13 @@ fn items(object: &Value) -> Vec<&Value> {
     }
 }
 
+/// What says something about other objects, and has no state of its own.
+pub(super) fn only_explains(object: &Value) -> bool {
+    ["Event", "EndpointSlice"].iter().any(|kind| read::is_kind(object, kind))
+}
+
 /// As if it had just been found unchanged.
-fn as_applied(object: &Value) -> Watched {
+pub(super) fn as_applied(object: &Value) -> Watched {
     let id = read::id(object);
     let resource = kinds::find(&id.group, &id.kind).map(|kind| kind.resource());
     let resource = resource.unwrap_or_else(|| Resource {
@@ -64,42 +81,80 @@ fn as_applied(object: &Value) -> Watched {
     Watched { applied, body: object.clone(), changed: false, shows_log: false, images: Vec::new() }
 }
 
-fn status(watched: &Watched, backing: &Backing<'_>, view: &View, rules: &Rules) -> WorkloadStatus {
-    let id = &watched.applied.id;
-    let live = &watched.body;
-    let owner = match id.kind.as_str() {
-        "Service" => service_key(id.namespace.as_deref().unwrap_or_default(), &id.name),
-        _ => read::uid(live).to_owned(),
-    };
-    let children = view.family(&owner);
-    let about = children.iter().copied().chain([live]);
-    let events: Vec<&Value> = about.flat_map(|object| view.events(read::uid(object), &|_, _| true)).collect();
-    let judgement = kinds::judge(&Observation {
-        live: Some(live),
+/// An object with what belongs to it.
+pub(super) struct Scene<'v> {
+    pub(super) id: &'v ObjectId,
+    pub(super) live: &'v Value,
+    children: Vec<&'v Value>,
+    events: Vec<&'v Value>,
+}
+
+/// How it is looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Manner<'m> {
+    pub(super) rules: &'m Rules,
+    pub(super) replies: &'m HashMap<Question, Reply>,
+    /// False where its pods may have been there for long.
+    pub(super) changed: bool,
+    pub(super) saved: bool,
+    /// None for objects of whenever.
+    pub(super) now: Option<Timestamp>,
+}
+
+impl<'v> Scene<'v> {
+    pub(super) fn of(watched: &'v Watched, view: &'v View) -> Self {
+        let (id, live) = (&watched.applied.id, &watched.body);
+        let owner = match id.kind.as_str() {
+            "Service" => service_key(id.namespace.as_deref().unwrap_or_default(), &id.name),
+            _ => read::uid(live).to_owned(),
+        };
+        let children = view.family(&owner);
+        let is_well = |object: &&Value| read::is_kind(object, "Pod") && kinds::is_ready(object);
+        let about = children.iter().copied().filter(|object| !is_well(object)).chain([live]);
+        let mut events: Vec<&Value> = about.flat_map(|object| view.events(read::uid(object), &|_, _| true)).collect();
+        events.sort_by_cached_key(|event| event_time::of(event));
+        Self { id, live, children, events }
+    }
+
+    pub(super) fn pods(&self) -> impl Iterator<Item = &'v Value> {
+        self.children.iter().copied().filter(|child| read::is_kind(child, "Pod") && kinds::is_alive(child))
+    }
+}
+
+pub(super) fn look(watched: &Watched, backed: bool, scene: &Scene<'_>, manner: &Manner<'_>) -> Judgement {
+    kinds::judge(&Observation {
+        live: Some(scene.live),
         applied: &watched.applied,
-        body: live,
+        body: scene.live,
         images: &[],
-        children: &children,
-        events: &events,
-        replies: &HashMap::new(),
-        rules,
+        children: &scene.children,
+        events: &scene.events,
+        replies: manner.replies,
+        rules: manner.rules,
         baseline: &Baseline::new(),
-        changed: true,
-        // without slices nothing is known of endpoints
-        backed: !children.is_empty() && id.kind == "Service" && backing.stands_behind(watched),
+        changed: manner.changed,
+        backed,
         aimless: false,
         closing: false,
-        saved: true,
+        saved: manner.saved,
         renewed: false,
-    });
-    let pods = children.iter().copied().filter(|child| read::is_kind(child, "Pod") && kinds::is_alive(child));
+    })
+}
+
+pub(super) fn status(
+    watched: &Watched,
+    scene: &Scene<'_>,
+    judgement: Judgement,
+    manner: &Manner<'_>,
+) -> WorkloadStatus {
     WorkloadStatus {
-        object: id.clone(),
+        object: watched.applied.id.clone(),
         verdict: judgement.verdict.word(),
         progress: judgement.progress,
-        images: kinds::images(live),
+        images: kinds::images(scene.live),
         problem: judgement.verdict.problem().cloned(),
-        pods: pods.map(pod_status).collect(),
+        pods: scene.pods().map(|pod| pod_status(pod, manner.now)).collect(),
+        color: None,
         remark: match judgement.verdict {
             Verdict::Assumed { why } => Some(why),
             _ => None,
@@ -107,13 +162,18 @@ fn status(watched: &Watched, backing: &Backing<'_>, view: &View, rules: &Rules) 
     }
 }
 
-fn pod_status(pod: &Value) -> PodStatus {
-    let statuses = read::list(pod, &["status", "containerStatuses"]).iter();
-    let restarts = statuses.map(|status| read::count(status, &["restartCount"])).sum::<usize>();
+fn pod_status(pod: &Value, now: Option<Timestamp>) -> PodStatus {
+    let statuses = || read::list(pod, &["status", "containerStatuses"]).iter();
+    let restarts = statuses().map(|status| read::count(status, &["restartCount"])).sum::<usize>();
+    let ended = |status: &Value| -> Option<Timestamp> {
+        read::text(status, &["lastState", "terminated", "finishedAt"]).parse().ok()
+    };
+    let last = statuses().filter_map(ended).max();
     PodStatus {
         name: read::name(pod).to_owned(),
         ready: kinds::is_ready(pod),
         restarts: u32::try_from(restarts).unwrap_or(u32::MAX),
+        restarted: now.zip(last).map(|(now, last)| (now.as_second() - last.as_second()).max(0)),
         reason: kinds::reason(pod),
     }
 }

@@ -41,6 +41,8 @@ pub(super) fn selections(app: &str, watched: &[Watched]) -> Vec<Selection> {
         let (Some(kind), Some(namespace)) = (kinds::find(&id.group, &id.kind), namespace) else { continue };
         for (group, child) in kind.children {
             match *child {
+                // of a Service whose name is not known nothing can be selected
+                "EndpointSlice" if id.name.is_empty() => {}
                 "EndpointSlice" => _ = services.insert((namespace, &id.name)),
                 _ => resource_of(group, child)
                     .into_iter()

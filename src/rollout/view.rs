@@ -77,6 +77,21 @@ impl View {
         self.lists.iter().all(|list| list.entries.is_some())
     }
 
+    /// The same, whatever is with the lists of one kind.
+    pub(super) fn is_complete_but(&self, kind: &str) -> bool {
+        self.lists.iter().all(|list| list.entries.is_some() || list.selection.resource.kind == kind)
+    }
+
+    /// True where an object of this identity would have been seen.
+    pub(super) fn has_listed(&self, id: &ObjectId) -> bool {
+        self.lists.iter().any(|list| list.entries.is_some() && list.selection.is_of(&id.group, &id.kind))
+    }
+
+    /// All that is there, in no order.
+    pub(super) fn objects(&self) -> impl Iterator<Item = &Value> {
+        self.lists.iter().filter_map(|list| list.entries.as_ref()).flat_map(HashMap::values).map(|entry| &entry.object)
+    }
+
     /// What keeps the lists from coming: the selection's plural and the last error.
     pub(super) fn missing(&self) -> impl Iterator<Item = String> {
         self.lists.iter().filter(|list| list.entries.is_none()).map(|list| match &list.interrupted {

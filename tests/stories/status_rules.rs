@@ -131,7 +131,7 @@ fn rules_count_offline_and_may_say_not_to_wait() {
     project.run_with_input(&["status", "-f", "-"], &saved).expect(0).says("its status does not matter");
     let kind = format!("status:\n  - kind: Database.{}.example.com\n", project.app);
     project.write("shipway.yaml", &format!("{kind}{RULES}"));
-    let run = project.run_with_input(&["status", "-f", "-"], &saved).expect(0);
+    let run = project.run_with_input(&["status", "-f", "-"], &saved).expect(6);
     run.says("status-failed").says(".status.phase is Broken: no disk").says("failing");
     project.write("shipway.yaml", "status:\n  - {kind: Deployment.apps, ignore: true}\n");
     let run = project.run_with_input(&["status", "-f", "-"], &saved).expect(2);

@@ -1,13 +1,9 @@
 //! What verbs answer with, and findings of each shape.
 
-use super::{
-    at, change, commit, connection, crash_loop, deploy, field, image, image_field, new_image, object, old_image,
-    progress, side, target,
-};
+use super::{at, change, commit, connection, crash_loop, deploy, field, image, image_field, new_image, object, target};
 use crate::model::{
-    Change, DeployHistory, EnvironmentEntry, EnvironmentStatus, Environments, Event, Exit, Health, Hook, HookPhase,
-    ObjectChange, Outcome, PastDeploy, Place, Plan, PodStatus, Problem, Progress, RecordState, Reference, Stamped,
-    Status, Within, WorkloadStatus,
+    Change, DeployHistory, EnvironmentEntry, Environments, Event, Exit, Hook, HookPhase, ObjectChange, Outcome,
+    PastDeploy, Place, Plan, Problem, RecordState, Stamped, Within,
 };
 
 pub(in crate::report) fn plan() -> Plan {
@@ -74,92 +70,6 @@ pub(in crate::report) fn history() -> DeployHistory {
             deploy(100, Failed, 7300, "master-fc598063", "alice"),
             colored,
         ],
-    }
-}
-
-fn workload(name: &str, progress: Progress, images: Vec<Reference>) -> WorkloadStatus {
-    WorkloadStatus {
-        object: object("Deployment", name),
-        verdict: "ready",
-        progress,
-        images,
-        problem: None,
-        pods: vec![],
-        remark: None,
-    }
-}
-
-pub(in crate::report) fn status() -> Status {
-    let production = EnvironmentStatus {
-        environment: "production".into(),
-        namespace: "demo".into(),
-        context: None,
-        health: Health::Healthy,
-        tag: Some("master-fc598063".into()),
-        commit: Some(commit()),
-        age: Some(7300),
-        by: None,
-        traffic: Some(side("green", true, new_image())),
-        workloads: vec![
-            workload("green", progress(3, 3, 0, None), vec![new_image()]),
-            WorkloadStatus {
-                remark: Some("way back".into()),
-                ..workload("blue", progress(3, 3, 0, None), vec![old_image()])
-            },
-        ],
-        addresses: vec!["http://203.0.113.10".into()],
-        problem: None,
-    };
-    let qa = failing(production.clone());
-    let staging = unasked(qa.clone());
-    Status { app: Some("demo".into()), environments: vec![production, qa, staging] }
-}
-
-/// An environment with a crash loop.
-fn failing(other: EnvironmentStatus) -> EnvironmentStatus {
-    let crash =
-        Problem::new("crash-loop", Exit::Rollout, "exits 3 \"boom: no database\"").hint("`shipway deploy --env qa`");
-    let pod =
-        PodStatus { name: "worker-77d6-lk2p9".into(), ready: false, restarts: 2, reason: Some("pulling image".into()) };
-    EnvironmentStatus {
-        environment: "qa".into(),
-        namespace: "demo-qa".into(),
-        health: Health::Failing,
-        tag: Some("feature_cart-0c2a77d1".into()),
-        commit: None,
-        age: Some(610),
-        traffic: None,
-        workloads: vec![
-            WorkloadStatus {
-                verdict: "failed",
-                problem: Some(crash),
-                ..workload("web", progress(1, 2, 0, None), vec![])
-            },
-            WorkloadStatus {
-                verdict: "waiting",
-                pods: vec![pod],
-                ..workload("worker", progress(1, 2, 0, Some("pod worker-77d6-lk2p9 pulling image")), vec![])
-            },
-        ],
-        addresses: vec![],
-        ..other
-    }
-}
-
-/// An environment that could not be asked.
-fn unasked(other: EnvironmentStatus) -> EnvironmentStatus {
-    let text = "https://203.0.113.1:6443: `deployer` may not list secrets in namespace `demo-staging`";
-    let hint =
-        r#"give `deployer` a Role in `demo-staging` with: {apiGroups: [""], resources: ["secrets"], verbs: ["list"]}"#;
-    EnvironmentStatus {
-        environment: "staging".into(),
-        namespace: "demo-staging".into(),
-        health: Health::Unknown,
-        tag: None,
-        age: None,
-        workloads: vec![],
-        problem: Some(Problem::new("cluster-denied", Exit::Cluster, text).hint(hint)),
-        ..other
     }
 }
 

@@ -1,6 +1,7 @@
 //! Recorded streams and answers for the snapshots.
 
 mod answers;
+mod states;
 
 use jiff::Timestamp;
 
@@ -11,7 +12,8 @@ use crate::model::{
     StepState, SwitchEvent, Target, TrafficStatus, Verdict,
 };
 
-pub(super) use answers::{clusters, environments, history, plan, problems, status};
+pub(super) use answers::{clusters, environments, history, plan, problems};
+pub(super) use states::{saved, status, watch, wide};
 
 /// 2026-11-20 12:01:00 UTC and so many seconds.
 pub(super) fn at(seconds: f64) -> Timestamp {

@@ -101,6 +101,7 @@ pub(super) fn said(event: &Event) -> Vec<Said> {
         Event::Apply(event) => apply::said(event),
         Event::Rollout(event) => rollout::said(event),
         Event::Switch(event) => switch::said(event),
+        Event::Status(event) => status::said(event),
         Event::Note(note) => note::said(note),
         Event::Within(within) => within::said(within),
     }
@@ -116,6 +117,7 @@ pub(super) fn open(at: Timestamp, event: &Event) -> Option<Box<dyn Part>> {
         Event::Apply(event) => apply::open(at, event),
         Event::Rollout(event) => rollout::open(at, event),
         Event::Switch(event) => switch::open(at, event),
+        Event::Status(event) => status::open(at, event),
         Event::Note(_) => None,
         Event::Within(within) => within::open(at, within),
     }

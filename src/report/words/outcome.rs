@@ -33,6 +33,10 @@ fn failure(outcome: &Outcome) -> Row {
     };
     let after =
         if outcome.seconds < 1.0 { String::new() } else { format!(" after {}", counts::whole(outcome.seconds)) };
+    if let (Answer::Status(_), Some(truth)) = (&outcome.answer, &outcome.truth) {
+        // to have found that something fails is no failure
+        return Row::text(Line::new().strong(truth).dim(format!(" (exit {})", outcome.exit.code())));
+    }
     let line = Line::new().failed(word).plain(format!(" (exit {}){after}", outcome.exit.code()));
     match &outcome.truth {
         Some(truth) => Row::new([Cell::keep(line.dim(" ·")).gap(1), Cell::wrap(Line::new().strong(truth))]),
