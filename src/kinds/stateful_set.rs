@@ -9,7 +9,7 @@ use super::{
     pod, read,
     workload::{Workload, creation_failure, in_namespace, on_delete, pods_of, warning},
 };
-use crate::model::{Progress, Stage, Verdict};
+use crate::model::{Evidence, Progress, Stage, Verdict};
 
 pub(super) const KIND: Kind = Kind {
     group: "apps",
@@ -88,6 +88,7 @@ fn behind(o: &Observation<'_>, pod: &Value, judgement: Judgement) -> Judgement {
     let text = format!("is stuck behind pod {name} of an earlier version, which {state}{}", reason.unwrap_or_default());
     let command = format!("`kubectl{} delete pod {name}`", in_namespace(&o.applied.id));
     let problem = o.problem("rollout-stuck", text).hint(format!("{command} lets it be made anew: its controller does not replace a pod that is not ready"));
+    let problem = problem.with(Evidence::new("pod", [name]));
     let broken = ["cannot pull its image", "lacks its configuration", "cannot be started", "waits to start again"];
     let verdict = match broken.contains(&state) {
         true => Verdict::Suspect { problem, grace: STUCK },
