@@ -8,7 +8,7 @@ use super::{
     conclusion::{Conclusion, TimeUp, entrances, problems},
     logs::Logs,
     proof::{proof, questions, unconfirmed},
-    selections::{Backing, selections, selections_at_rest},
+    selections::{selections, selections_at_rest},
     track::{Surroundings, Track, is_starting, keep_failure, later, seconds_between},
     view::View,
 };
@@ -120,17 +120,7 @@ impl Rollout {
             .into_iter()
             .partition(|watched| kinds::is_plain(&watched.applied.id.group, &watched.applied.id.kind));
         let view = View::new(selections(app, &judged));
-        let backing = Backing::of(&judged);
-        let is_backed = |watched: &Watched| watched.applied.id.kind == "Service" && backing.stands_behind(watched);
-        let backed: Vec<bool> = judged.iter().map(is_backed).collect();
-        let at_all = Backing::even_at_zero(&judged);
-        let aimless: Vec<bool> = judged.iter().map(|watched| !at_all.stands_behind(watched)).collect();
-        let new = |((watched, backed), aimless)| {
-            let mut track = Track::new(watched, (backed, renewed), now);
-            track.aimless = aimless;
-            track
-        };
-        let tracks: Vec<Track> = judged.into_iter().zip(backed).zip(aimless).map(new).collect();
+        let tracks = Track::all(judged, renewed, now);
         let by_uid = tracks.iter().enumerate().flat_map(|(index, track)| keys(track).map(move |key| (key, index)));
         Self {
             by_uid: by_uid.collect(),

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     pods::Pods,
+    selections::Backing,
     settling::{Clocks, Settling},
     view::{View, service_key},
 };
@@ -71,6 +72,16 @@ pub(super) struct Surroundings<'r> {
 }
 
 impl Track {
+    /// One for each object; a Service knows whether a workload among them stands behind it.
+    pub(super) fn all(judged: Vec<Watched>, renewed: bool, now: Timestamp) -> Vec<Self> {
+        let (backing, at_all) = (Backing::of(&judged), Backing::even_at_zero(&judged));
+        let is_backed = |watched: &Watched| watched.applied.id.kind == "Service" && backing.stands_behind(watched);
+        let aims: Vec<(bool, bool)> =
+            judged.iter().map(|watched| (is_backed(watched), !at_all.stands_behind(watched))).collect();
+        let new = |(watched, (backed, aimless))| Self { aimless, ..Self::new(watched, (backed, renewed), now) };
+        judged.into_iter().zip(aims).map(new).collect()
+    }
+
     pub(super) fn new(watched: Watched, (backed, renewed): (bool, bool), now: Timestamp) -> Self {
         Self {
             backed,
