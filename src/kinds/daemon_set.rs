@@ -33,7 +33,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let status = |key| read::count(live, &["status", key]);
     let (wanted, updated, available) =
         (status("desiredNumberScheduled"), status("updatedNumberScheduled"), status("numberAvailable"));
-    if read::text(live, &["spec", "updateStrategy", "type"]) == "OnDelete" && updated < wanted {
+    let old = status("currentNumberScheduled").saturating_sub(updated);
+    if read::text(live, &["spec", "updateStrategy", "type"]) == "OnDelete" && old > 0 {
         return on_delete(o, live);
     }
     let generation = read::text(live, &["metadata", "annotations", "deprecated.daemonset.template.generation"]);
@@ -44,7 +45,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let workload = Workload {
         wanted,
         available: available.min(updated),
-        old: status("currentNumberScheduled").saturating_sub(updated),
+        old,
         complete: updated == wanted && available == wanted,
         creation: creation_failure(o, live),
         ..Workload::new(o, newest)
