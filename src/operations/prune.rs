@@ -47,11 +47,7 @@ pub(super) async fn decide(
     let records: Vec<Record> = known.history.records.iter().filter(is_of_ours).cloned().collect();
     let begun = begun(cluster, &target.namespace.value, &records).await?;
     let places = plan::where_to_look(&known.release.objects, &begun, &records, known.jobs, &kept);
-    let source = match application.given {
-        true => format!("{}={}", render::SOURCE_LABEL, render::GIVEN),
-        false => format!("!{}", render::SOURCE_LABEL),
-    };
-    let labels = format!("shipway.dev/app={},shipway.dev/env={},{source}", target.app, target.environment.value);
+    let labels = format!("shipway.dev/app={},shipway.dev/env={}", target.app, target.environment.value);
     let mut found = Vec::new();
     for (resource, namespace) in places {
         let fields = without_records(&resource);
@@ -65,6 +61,7 @@ pub(super) async fn decide(
             )),
         }
     }
+    found.retain(|live| is_given(live, &known.history.records) == application.given);
     let templates =
         found.iter().filter_map(object_of).map(|object| (object.id.clone(), render::configuration_of(&object)));
     let templates: Vec<(ObjectId, Vec<ObjectId>)> = templates.filter(|(_, used)| !used.is_empty()).collect();
@@ -80,6 +77,13 @@ pub(super) async fn decide(
         pruning.delete.retain(|live| !(named.contains(&live.id) || of_colors.contains(&live.id)));
     }
     Ok(pruning.delete)
+}
+
+/// True where `-f` brought it last; where no record knows, its label does.
+fn is_given(live: &Live, records: &[Record]) -> bool {
+    let label =
+        || live.body.as_ref().is_some_and(|body| body["metadata"]["labels"][render::SOURCE_LABEL] == render::GIVEN);
+    plan::brought_by_given(records, &live.id).unwrap_or_else(label)
 }
 
 fn is_configuration(id: &ObjectId) -> bool {

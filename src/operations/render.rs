@@ -1,6 +1,6 @@
 //! `render`: the final manifests on stdout, without a cluster.
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use super::{
     Context,
@@ -47,6 +47,7 @@ async fn rendered(context: &Context, application: &Application, secrets: bool) -
         revision: None,
         runs: &[],
         given: application.given,
+        own: &BTreeSet::new(),
         is_first: false,
     };
     let prepared = render::release(&application.target, &application.manifests, &rendering)

@@ -108,6 +108,19 @@ pub(crate) fn to_put_back<'r>(records: &'r [Record], failed: &Record) -> Option<
     good_before(records.iter().rev(), failed).next().filter(|good| has_more(failed, good))
 }
 
+/// True where `-f` brought this object last, false where the app's own manifests did; none where no record has it.
+/// `records` are the oldest first.
+pub(crate) fn brought_by_given(records: &[Record], id: &ObjectId) -> Option<bool> {
+    let has = |record: &&Record| record.applied.iter().any(|applied| applied.id == *id);
+    records.iter().rev().find(has).map(|record| record.given)
+}
+
+/// What the app's own manifests brought.
+pub(crate) fn own(records: &[Record]) -> BTreeSet<ObjectId> {
+    let own = records.iter().filter(|record| !record.given);
+    own.flat_map(|record| &record.applied).map(|applied| applied.id.clone()).collect()
+}
+
 /// True where two releases do not have the same objects. Jobs do not count: each release has its own.
 fn differs(one: &Record, other: &Record) -> bool {
     let set = |record: &Record| -> BTreeSet<(ObjectId, String)> {
@@ -224,6 +237,19 @@ mod tests {
         assert_eq!(to_put_back(&records[..3], &records[3]).map(|record| record.revision), Some(1));
         records[3].given = true;
         assert_eq!(to_put_back(&records[..3], &records[3]).map(|record| record.revision), Some(3));
+    }
+
+    #[test]
+    fn an_object_is_the_ones_that_brought_it_last() {
+        let mut records = records(&[(Succeeded, "a"), (Failed, "b"), (Succeeded, "c")]);
+        let web = records[0].applied[0].id.clone();
+        let first_job = records[0].applied[1].id.clone();
+        assert_eq!(brought_by_given(&[], &web), None);
+        assert_eq!(brought_by_given(&records, &web), Some(false));
+        records[2].given = true;
+        assert_eq!(brought_by_given(&records, &web), Some(true));
+        assert_eq!(brought_by_given(&records, &first_job), Some(false));
+        assert!(own(&records).contains(&web) && !own(&records[2..]).contains(&web));
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) use admit::{admit, ancestry, order};
 pub(crate) use changes::change;
 pub(crate) use destroy::{Destruction, destroyable, destruction};
 pub(crate) use error::PlanError;
-pub(crate) use history::{choose, counterpart, may_go_back, surplus, to_put_back};
+pub(crate) use history::{brought_by_given, choose, counterpart, may_go_back, own, surplus, to_put_back};
 pub(crate) use preview::{is_expired, marks, may_enter, preview};
 pub(crate) use prune::{PruneRules, protection, prune, where_to_look};
 pub(crate) use queue::{is_newer, of_one_branch};

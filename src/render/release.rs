@@ -43,6 +43,8 @@ pub(crate) struct Rendering<'r> {
     pub runs: &'r [JobRun],
     /// True where the manifests come from another renderer: their objects bear a label that says so.
     pub given: bool,
+    /// What the app's own manifests brought: it stays theirs, whatever else brings it too.
+    pub own: &'r BTreeSet<ObjectId>,
     /// True where no release has succeeded yet: Helm's hooks tell an installation from an upgrade.
     pub is_first: bool,
 }
@@ -223,7 +225,7 @@ impl<'r> Work<'r> {
         let app = &self.target.app;
         set(&mut object.body, &metadata.key("labels"), APP_LABEL, app);
         set(&mut object.body, &metadata.key("labels"), ENVIRONMENT_LABEL, &self.target.environment.value);
-        if self.rendering.given {
+        if self.rendering.given && !self.rendering.own.contains(&object.id) {
             set(&mut object.body, &metadata.key("labels"), SOURCE_LABEL, GIVEN);
         }
         for template in template::templates(object) {
@@ -440,6 +442,7 @@ spec:
             revision: None,
             runs: &[],
             given: false,
+            own: const { &BTreeSet::new() },
             is_first: true,
         }
     }
