@@ -7,7 +7,11 @@ use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde_json::Value;
 
 use super::blue_green;
-use crate::support::{Project, demo, manifests, small};
+use crate::support::{
+    Project, demo, manifests,
+    own::{Own, class, unique},
+    small,
+};
 
 fn map(name: &str, text: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\ndata:\n  text: {text}\n")
@@ -221,15 +225,19 @@ fn a_secret_goes_back_and_appears_nowhere() {
 #[test]
 fn volumes_that_are_gone_stay_gone_and_hooks_run_if_asked() {
     let project = Project::pushed("volume");
-    let claim = "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\nspec:\n  storageClassName: none\n  \
-                 accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: 1Mi\n";
+    let name = unique("history");
+    let _class = Own::create(vec![class(&name, "WaitForFirstConsumer")]);
+    let claim = format!(
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata:\n  name: data\nspec:\n  storageClassName: {name}\n  \
+         accessModes: [ReadWriteOnce]\n  resources:\n    requests:\n      storage: 1Mi\n"
+    );
     let job = format!(
         "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    shipway.dev/phase: before\nspec:\n  \
          template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: migrate\n          image: {}\n          \
          command: [/bin/true]\n",
         project.image()
     );
-    project.write("kubernetes/data.yaml", claim);
+    project.write("kubernetes/data.yaml", &claim);
     project.write("kubernetes/job.yaml", &job);
     project.run(&["deploy"]).expect(0).says("job/migrate-1");
     for file in ["data", "job"] {

@@ -7,31 +7,10 @@ use serde_json::{Value, json};
 use crate::support::{
     Bench, Project,
     cases::{Case, DEPLOY, check, described, fails, succeeds, times_out, together},
+    own::{Own, class, unique},
     webhook::{Does, Webhook},
     workloads::{RUNS, container, deployment, merged, object, pod_of, template, workload},
 };
-
-/// Objects of the cluster, deleted with the story.
-struct Own {
-    bench: Bench,
-    text: String,
-}
-
-impl Own {
-    fn create(objects: Vec<Value>) -> Self {
-        let text = json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string();
-        let own = Self { bench: Bench, text };
-        let made = own.bench.try_kubectl(&["create", "-f", "-"], &own.text);
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        own
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        self.bench.try_kubectl(&["delete", "-f", "-", "--wait=false", "--ignore-not-found"], &self.text);
-    }
-}
 
 /// A label on the node that really runs pods.
 struct Label(String);
@@ -53,11 +32,6 @@ fn kubectl(project: &Project, arguments: &[&str], input: &str) -> String {
     let output = project.bench.try_kubectl(&[&["-n", &project.namespace("qa")], arguments].concat(), input);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
-/// A name that no other story has.
-fn unique(story: &str) -> String {
-    format!("{story}-{}.example.com", std::process::id())
 }
 
 /// A node without a kubelet, kept from all pods by a taint; only this story's pods may want it.
@@ -258,11 +232,6 @@ fn uses_claim() -> Value {
     let mut pod = pod_of(RUNS, json!({"volumes": [{"name": "data", "persistentVolumeClaim": {"claimName": "data"}}]}));
     pod["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] = json!([{"name": "data", "mountPath": "/data"}]);
     pod
-}
-
-fn class(name: &str, binding: &str) -> Value {
-    json!({"apiVersion": "storage.k8s.io/v1", "kind": "StorageClass", "metadata": {"name": name},
-        "provisioner": "kubernetes.io/no-provisioner", "volumeBindingMode": binding})
 }
 
 /// A volume that somebody made by hand.

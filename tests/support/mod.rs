@@ -6,6 +6,7 @@ pub mod cases;
 pub mod demo;
 mod figures;
 pub mod kubelet;
+pub mod own;
 mod project;
 pub mod proxy;
 pub mod registry;
