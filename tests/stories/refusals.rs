@@ -149,10 +149,14 @@ fn every_fault_of_the_manifests_is_told_at_once_with_its_place() {
     let twice = "          env:\n            - {name: A, value: '1'}\n            - {name: A, value: '2'}\n";
     let job = std::fs::read_to_string(project.root().join("kubernetes/migrate.yaml")).expect("a manifest");
     project.write("kubernetes/migrate.yaml", &format!("{job}{twice}"));
+    // what the files alone show comes first, and asks the cluster nothing
+    let run = project.run(&["deploy"]).expect(2);
+    run.says("kubernetes/migrate.yaml:19:15").says("`A` stands twice").within(2.0);
+
+    project.write("kubernetes/migrate.yaml", &job);
     let run = project.run(&["deploy"]).expect(2);
     run.says("kubernetes/web.yaml:6:3").says("unknown field `spec.replica`");
     run.says("kubernetes/service.yaml:8:7").says("expected a number");
-    run.says("kubernetes/migrate.yaml:").says("`A` stands twice");
     assert!(run.seconds < 10.0, "told after {:.0} s", run.seconds);
     assert_untouched(&project);
 }
