@@ -255,8 +255,8 @@ impl<'o> Container<'o> {
     }
 }
 
-/// Seconds for the events that explain an exit.
-const EVENTS: f64 = 5.0;
+/// Seconds for the events that explain an exit: under load they come well after the status.
+const EVENTS: f64 = 15.0;
 
 /// Seconds in back-off after which an unchanged container that crashed before counts as crashing now.
 const UNCHANGED_CRASH: f64 = 10.0;
