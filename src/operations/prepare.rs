@@ -249,7 +249,7 @@ pub(super) fn release(
         revision: history.map(|history| history.next),
         runs: &history.map(|history| earlier_runs(history, settings.rerun_hooks)).unwrap_or_default(),
         given: application.given,
-        own: &history.map(|history| plan::own(&history.records)).unwrap_or_default(),
+        own: &history.filter(|_| application.given).map(|history| plan::own(&history.records)).unwrap_or_default(),
         is_first: history.is_none_or(|history| history.last_succeeded().is_none()),
     };
     let released = render::release(&application.target, &application.manifests, &rendering);
