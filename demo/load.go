@@ -19,10 +19,13 @@ type tally struct {
 	requests int
 	errors   []string
 	answers  map[string]int
+	// who answers for the first time is told here at once
+	news io.Writer
 }
 
 // load sends a request at each tick until ctx ends or the seconds are over, then
 // prints how many failed and who answered. Any failure, or no request at all, is exit 1.
+// Who answers for the first time is told on standard error at once.
 func load(ctx context.Context, arguments []string, out io.Writer) int {
 	flags := flag.NewFlagSet("load", flag.ContinueOnError)
 	every := flags.Duration("every", 50*time.Millisecond, "time between two requests")
@@ -50,7 +53,7 @@ func load(ctx context.Context, arguments []string, out io.Writer) int {
 
 // trickle keeps its pace: a slow answer does not hold up the next request.
 func trickle(ctx context.Context, url string, every time.Duration) *tally {
-	t := &tally{answers: map[string]int{}}
+	t := &tally{answers: map[string]int{}, news: os.Stderr}
 	// a new connection each time, or one lucky pod would answer them all
 	client := &http.Client{
 		Timeout:   10 * time.Second,
@@ -99,6 +102,9 @@ func (t *tally) count(who string, err error) {
 	if err != nil {
 		t.errors = append(t.errors, err.Error())
 		return
+	}
+	if t.answers[who] == 0 {
+		fmt.Fprintln(t.news, who)
 	}
 	t.answers[who]++
 }

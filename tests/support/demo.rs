@@ -1,8 +1,9 @@
 //! The demo application: a server that drains before it stops, and a steady stream of requests.
 
 use std::{
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStderr, Command, Stdio},
     sync::OnceLock,
 };
 
@@ -64,25 +65,41 @@ fn labelled(text: &str, name: &str, color: &str) -> String {
 }
 
 /// Steady requests at a NodePort on this machine, until they are ended.
-pub struct Load(Child);
+pub struct Load {
+    child: Child,
+    /// A line for each who answers for the first time.
+    answering: BufReader<ChildStderr>,
+}
 
 impl Load {
     pub fn start(bench: &Bench, namespace: &str, service: &str) -> Self {
         let service = bench.get(namespace, &["service", service]);
         let port = service["spec"]["ports"][0]["nodePort"].as_u64().expect("a node port");
-        let child = Command::new(binary())
+        let mut child = Command::new(binary())
             .args(["load", "--every", "20ms", "--seconds", "120", &format!("http://127.0.0.1:{port}/")])
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .expect("the load starts");
-        Self(child)
+        let answering = BufReader::new(child.stderr.take().expect("its standard error"));
+        Self { child, answering }
+    }
+
+    /// Waits until one with this text answers: a node takes the endpoints of a Service a moment after the server has them.
+    pub fn until_answers(&mut self, text: &str) {
+        let mut line = String::new();
+        while !line.contains(text) {
+            line.clear();
+            let read = self.answering.read_line(&mut line).expect("its standard error is text");
+            assert!(read > 0, "the load ended before {text} answered");
+        }
     }
 
     /// Ends the requests; fails if one of them failed or none was sent. Answers what was counted.
     pub fn end(self) -> String {
-        let ended = Command::new("kill").arg(self.0.id().to_string()).status().expect("kill runs");
+        let ended = Command::new("kill").arg(self.child.id().to_string()).status().expect("kill runs");
         assert!(ended.success(), "the load ended by itself");
-        let output = self.0.wait_with_output().expect("the load ends");
+        let output = self.child.wait_with_output().expect("the load ends");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "requests failed: {text}");
         text
