@@ -23,6 +23,7 @@ mod live;
 mod load;
 mod lock;
 mod many;
+mod minute;
 mod outage;
 mod page;
 mod plan;

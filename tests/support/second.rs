@@ -25,15 +25,20 @@ const START: Duration = Duration::from_secs(90);
 pub struct SecondCluster {
     folder: tempfile::TempDir,
     processes: Vec<Child>,
+    /// What the API server is started with.
+    server: Vec<String>,
     port: u16,
 }
+
+/// Of the processes, which the API server is: the store has to be there first.
+const SERVER: usize = 1;
 
 impl SecondCluster {
     /// Starts it, and waits until it is ready.
     pub fn start(bench: &Bench) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let [etcd, peer, port] = free_ports();
-        let mut cluster = Self { folder, processes: Vec::new(), port };
+        let mut cluster = Self { folder, processes: Vec::new(), server: Vec::new(), port };
         // what the bench is made of is built by its first use
         bench.kubectl(&["version"]);
         let certificates = Path::new(&bench.variable("KUBECONFIG")).parent().expect("a folder").join("certificates");
@@ -56,7 +61,7 @@ impl SecondCluster {
             "--initial-advertise-peer-urls",
             &peer,
         ]);
-        cluster.run(&[
+        let server = [
             "apiserver",
             "--etcd-servers",
             &client,
@@ -87,22 +92,42 @@ impl SecondCluster {
             // no controller makes the ServiceAccounts that it asks for
             "--disable-admission-plugins",
             "ServiceAccount",
-        ]);
+        ];
+        cluster.server = server.map(str::to_owned).to_vec();
+        cluster.run(&server);
         cluster.write_kubeconfig(bench);
         cluster.wait();
         cluster
     }
 
+    /// Kills the API server as it is, with all that it is at. Its store goes on.
+    pub fn kill_server(&mut self) {
+        let server = &mut self.processes[SERVER];
+        server.kill().expect("a server to kill");
+        server.wait().expect("a server that ends");
+    }
+
+    /// Starts it again on the same store, and waits until it is ready.
+    pub fn restart_server(&mut self) {
+        let arguments: Vec<&str> = self.server.iter().map(String::as_str).collect();
+        self.processes[SERVER] = self.spawn(&arguments);
+        self.wait();
+    }
+
     fn run(&mut self, arguments: &[&str]) {
+        let started = self.spawn(arguments);
+        self.processes.push(started);
+    }
+
+    fn spawn(&self, arguments: &[&str]) -> Child {
         let log = File::create(self.folder.path().join(format!("{}.log", arguments[0]))).expect("a file");
-        let child = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/cluster"))
+        Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench/cluster"))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(log.try_clone().expect("a file"))
             .stderr(log)
             .spawn()
-            .expect("the bench's binary starts");
-        self.processes.push(child);
+            .expect("the bench's binary starts")
     }
 
     /// Starts some of Kubernetes' own controllers there.
