@@ -66,4 +66,4 @@ pub use status::{
 };
 pub use status_rule::{JsonPath, StatusCondition, StatusReading, StatusRule};
 pub use stop::Stop;
-pub use text::{cut_middle, hex, printable, short_age, short_duration};
+pub use text::{cut_middle, hex, misleads, printable, short_age, short_duration};

@@ -1,22 +1,28 @@
 //! Text from outside made fit for a terminal, and short forms of lengths.
 
 /// The text without control characters: what a name, a log line or an event carries must not steer a terminal.
-/// Tabs become one space; everything else that controls becomes its visible escape.
+/// Tabs become one space; everything else that controls, reorders or is not seen becomes its visible escape. Of an emoji
+/// only the sign itself stays: terminals do not agree on the columns that it takes with a selector of its looks.
 pub fn printable(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\t' => clean.push(' '),
-            c if c.is_control() || is_direction_mark(c) => clean.extend(c.escape_default()),
+            '\u{fe00}'..='\u{fe0f}' => {}
+            c if misleads(c) => clean.extend(c.escape_default()),
             c => clean.push(c),
         }
     }
     clean
 }
 
-/// Marks that reorder what stands around them on the screen.
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// True for what acts on a terminal, reorders what stands around it, or is not seen at all. What joins letters and emoji
+/// is none of it: languages are written with it.
+pub fn misleads(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// At most `width` characters, cut in the middle, so that both ends of a long name stay.
@@ -57,4 +63,24 @@ pub fn short_age(seconds: i64) -> String {
 /// Two lower-case digits a byte, as digests are written.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_misleads_is_seen_and_the_rest_stays() {
+        for (text, expected) in [
+            ("\u{1b}[2J\u{1b}]52;c;aGk=\u{7}", "\\u{1b}[2J\\u{1b}]52;c;aGk=\\u{7}"),
+            ("\u{9b}2J\u{9d}8;;http://x\u{9c}", "\\u{9b}2J\\u{9d}8;;http://x\\u{9c}"),
+            ("50 %\r100 %\u{8}\u{8}\u{7f}", "50 %\\r100 %\\u{8}\\u{8}\\u{7f}"),
+            ("a\u{202e}gpj.exe\u{2069}\u{61c}", "a\\u{202e}gpj.exe\\u{2069}\\u{61c}"),
+            ("web\u{200b}:1\u{feff}\u{ad}\u{2028}\u{e0041}", "web\\u{200b}:1\\u{feff}\\u{ad}\\u{2028}\\u{e0041}"),
+            ("\u{267b}\u{fe0f} a\tb", "\u{267b} a b"),
+            ("\u{6a9}\u{200c}\u{645} \u{6f22} \u{e9}", "\u{6a9}\u{200c}\u{645} \u{6f22} \u{e9}"),
+        ] {
+            assert_eq!(printable(text), expected);
+        }
+    }
 }

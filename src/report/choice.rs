@@ -41,7 +41,8 @@ pub(super) fn breaks_lines(variables: &Variables) -> bool {
 const CI: [&str; 7] =
     ["CI", "GITHUB_ACTIONS", "JENKINS_URL", "TEAMCITY_VERSION", "TF_BUILD", "CODEBUILD_BUILD_ID", "bamboo_buildKey"];
 
-fn is_ci(variables: &Variables) -> bool {
+/// True where a CI system runs it, and reads along.
+pub(super) fn is_ci(variables: &Variables) -> bool {
     CI.iter().any(|name| variables.get(name).is_some_and(|value| value != "false"))
 }
 

@@ -1,7 +1,7 @@
 //! GitHub Actions: the plain lines, folded by phase where nothing is awaited; findings as annotations; a step summary.
 //!
-//! A line of the runner's log that begins with `::` is a command. What comes from outside never begins a line here: the
-//! time stands before it, and findings are indented.
+//! A line of the runner's log that begins with `::` is a command. Those here are the only ones: whatever else would be read
+//! as one is made harmless (`commands`), and what an annotation says is escaped as the runner asks.
 
 use jiff::{Timestamp, tz::TimeZone};
 

@@ -8,7 +8,7 @@ use super::{
     Reporter,
     closing::{self, Streams},
 };
-use crate::model::{Answer, Change, Exit, ObjectId, ObjectOutcome, Outcome, PodsOnImage, Problem, Stamped};
+use crate::model::{Answer, Change, Exit, ObjectId, ObjectOutcome, Outcome, PodsOnImage, Problem, Stamped, misleads};
 
 pub(crate) struct Json {
     pub(super) streams: Streams,
@@ -70,10 +70,20 @@ impl Json {
     }
 }
 
-/// JSON leaves DEL and the C1 controls as they are, which terminals act on: they become `\u` escapes.
+/// JSON leaves DEL and the C1 controls as they are, which terminals act on, and what runners take for a command in the
+/// middle of a line: they become `\u` escapes.
 fn escaped(json: &str) -> String {
-    let escape = |c: char| if c.is_control() { format!("\\u{:04x}", u32::from(c)) } else { c.to_string() };
-    if json.contains(char::is_control) { json.chars().map(escape).collect() } else { json.to_owned() }
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '#' if text.ends_with('#') => text.push_str("\\u0023"),
+            c if misleads(c) => {
+                c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text.push_str(&format!("\\u{unit:04x}")))
+            }
+            c => text.push(c),
+        }
+    }
+    text
 }
 
 /// Removes secrets from every text of the value, before it is escaped.

@@ -171,6 +171,8 @@ pub(crate) fn typeset(rows: &[Row], paper: &Paper) -> Vec<Line> {
 
 struct CleanCell {
     glyphs: Vec<Glyph>,
+    /// The columns of its widest paragraph.
+    natural: usize,
     short: Vec<Glyph>,
     fit: Fit,
     least: usize,
@@ -187,12 +189,16 @@ struct CleanRow {
 
 impl CleanRow {
     fn new(row: &Row, paper: &Paper) -> Self {
-        let cells = row.cells.iter().map(|cell| CleanCell {
-            glyphs: clean(&cell.line, cell.fit == Fit::Wrap, paper),
-            short: clean(&cell.short, false, paper),
-            fit: cell.fit,
-            least: cell.least,
-            gap: cell.gap,
+        let cells = row.cells.iter().map(|cell| {
+            let glyphs = clean(&cell.line, cell.fit == Fit::Wrap, paper);
+            CleanCell {
+                natural: widest_paragraph(&glyphs),
+                glyphs,
+                short: clean(&cell.short, false, paper),
+                fit: cell.fit,
+                least: cell.least,
+                gap: cell.gap,
+            }
         });
         let mark = if paper.unicode { '…' } else { stand_in('…') };
         Self { indent: row.indent, group: row.group, cells: cells.collect(), mark }
@@ -208,7 +214,7 @@ impl CleanRow {
     fn least_width(&self, widths: &[usize], shortened: bool) -> usize {
         let Some((last, before)) = self.cells.split_last() else { return 0 };
         let offset = self.offset(widths);
-        let natural = widest_paragraph(&last.glyphs);
+        let natural = last.natural;
         match last.fit {
             Fit::Keep => offset + natural,
             Fit::Cut => offset + natural.min(SHORTEST_CUT),
@@ -232,7 +238,7 @@ impl CleanRow {
             return self.flow(width);
         }
         let remaining = width.saturating_sub(self.offset(widths));
-        let fits = widest_paragraph(&last.glyphs) <= remaining;
+        let fits = last.natural <= remaining;
         match last.fit {
             Fit::Cut if remaining >= 3 => start.extend(cut(&last.glyphs, remaining, self.mark)),
             Fit::Optional if !fits && measure(&last.short) > remaining => {}
@@ -247,14 +253,15 @@ impl CleanRow {
     fn wrapped(&self, start: &[Glyph], last: &CleanCell, width: usize) -> Vec<Line> {
         let offset = measure(start);
         let remaining = width.saturating_sub(offset);
-        let hang = self.indent + 4;
+        let hang = (self.indent + 4).min(width / 2);
         let longest_word = last.glyphs.split(|(c, _)| matches!(c, ' ' | '\n')).map(measure).max().unwrap_or(0);
-        let fits = widest_paragraph(&last.glyphs) <= remaining;
+        let fits = last.natural <= remaining;
         let narrow = !fits && (last.fit == Fit::Below || remaining < NARROWEST_WRAP || longest_word > remaining);
-        if narrow && hang < offset && hang < width {
+        if narrow && hang < offset {
             let below = wrap(&last.glyphs, width - hang);
             let below = below.into_iter().map(|part| line_of(&[spaces(hang), part].concat()));
-            return std::iter::once(line_of(start)).chain(below).collect();
+            let above = line_of(start);
+            return std::iter::once(above).filter(|above| !above.is_empty()).chain(below).collect();
         }
         let parts = wrap(&last.glyphs, remaining.max(1));
         let lead = |number| if number == 0 { start.to_vec() } else { spaces(offset) };
@@ -275,20 +282,22 @@ impl CleanRow {
 /// not enough, what is optional.
 fn column_widths(rows: &[&CleanRow], width: usize) -> Vec<usize> {
     let overflows = |widths: &[usize], shortened| rows.iter().any(|row| row.least_width(widths, shortened) > width);
-    let widths = narrowed(rows, |widths| overflows(widths, true));
-    if overflows(&widths, true) { narrowed(rows, |widths| overflows(widths, false)) } else { widths }
+    let widths = narrowed(rows, width, |widths| overflows(widths, true));
+    if overflows(&widths, true) { narrowed(rows, width, |widths| overflows(widths, false)) } else { widths }
 }
 
-fn narrowed(rows: &[&CleanRow], overflows: impl Fn(&[usize]) -> bool) -> Vec<usize> {
+fn narrowed(rows: &[&CleanRow], width: usize, overflows: impl Fn(&[usize]) -> bool) -> Vec<usize> {
     let columns = rows.iter().map(|row| row.cells.len()).max().unwrap_or(0);
     let mut widths = vec![0; columns];
     let mut cuttable = vec![false; columns];
     for row in rows {
         for (column, cell) in row.cells.iter().enumerate().take(row.cells.len().saturating_sub(1)) {
-            widths[column] = widths[column].max(measure(&cell.glyphs)).max(cell.least);
+            widths[column] = widths[column].max(cell.natural).max(cell.least);
             cuttable[column] |= cell.fit == Fit::Cut;
         }
     }
+    // no name has more columns than the paper, however long it is
+    (0..columns).filter(|column| cuttable[*column]).for_each(|column| widths[column] = widths[column].min(width));
     loop {
         let widest = (0..columns).filter(|c| cuttable[*c] && widths[*c] > SHORTEST_CUT).max_by_key(|c| widths[*c]);
         match widest {
@@ -384,27 +393,30 @@ fn wrap_paragraph(glyphs: &[Glyph], width: usize) -> Vec<Vec<Glyph>> {
     if measure(glyphs) <= width {
         return vec![glyphs.to_vec()];
     }
-    let mut lines: Vec<Vec<Glyph>> = vec![Vec::new()];
+    let (mut lines, mut used): (Vec<Vec<Glyph>>, usize) = (vec![Vec::new()], 0);
     let loosened = loosen(glyphs, width);
     for word in loosened.split_inclusive(|(c, _)| *c == ' ') {
         let bare = match word.split_last() {
             Some(((' ', _), rest)) => rest,
             _ => word,
         };
-        let used = lines.last().map_or(0, |line| measure(line));
         if used > 0 && used + measure(bare) > width {
             lines.push(Vec::new());
+            used = 0;
         }
         for glyph in word {
-            let full = lines.last().is_some_and(|line| measure(line) + glyph.0.width().unwrap_or(0) > width);
-            if full && glyph.0 == ' ' {
+            let columns = glyph.0.width().unwrap_or(0);
+            let is_full = used + columns > width;
+            if is_full && glyph.0 == ' ' {
                 continue;
             }
-            if full {
+            if is_full {
                 lines.push(Vec::new());
+                used = 0;
             }
             if let Some(line) = lines.last_mut() {
                 line.push(*glyph);
+                used += columns;
             }
         }
     }

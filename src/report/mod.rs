@@ -12,6 +12,7 @@
 mod board;
 mod choice;
 mod closing;
+mod commands;
 mod github;
 mod json;
 mod layout;
@@ -122,6 +123,7 @@ fn streams(wanted: &Wanted<'_>, output: Output) -> Streams {
             sink = Sink::drawn(columns, colour, wanted.redactor.clone());
         }
         sink.unicode = choice::has_unicode(wanted.variables);
+        sink.commanded = choice::is_ci(wanted.variables);
         sink
     };
     Streams { story: sink(Stream::Error, wanted.terminals.error), data: sink(Stream::Out, wanted.terminals.out) }

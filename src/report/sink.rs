@@ -6,6 +6,7 @@ use anstream::AutoStream;
 use terminal_size::{Height, Width, terminal_size_of};
 
 use super::{
+    commands::harmless,
     layout::{Paper, Row, typeset},
     style::Line,
 };
@@ -60,12 +61,14 @@ pub(crate) struct Sink {
     pub(crate) columns: Columns,
     pub(crate) colour: bool,
     pub(crate) unicode: bool,
+    /// True where a runner reads along, and takes some lines for commands.
+    pub(crate) commanded: bool,
     pub(crate) redactor: Redactor,
 }
 
 impl Sink {
     pub(crate) fn new(writer: Box<dyn Write + Send>, columns: Columns, redactor: Redactor) -> Self {
-        Self { writer: Some(writer), columns, colour: false, unicode: true, redactor }
+        Self { writer: Some(writer), columns, colour: false, unicode: true, commanded: false, redactor }
     }
 
     /// A standard stream.
@@ -109,7 +112,11 @@ impl Sink {
 
     /// The rows as painted lines.
     pub(crate) fn typeset(&self, rows: &[Row]) -> Vec<String> {
-        typeset(rows, &self.paper()).iter().map(|line: &Line| line.paint(self.colour)).collect()
+        let looks = |line: &Line| {
+            let line = line.paint(self.colour);
+            if self.commanded { harmless(&line) } else { line }
+        };
+        typeset(rows, &self.paper()).iter().map(looks).collect()
     }
 
     /// False once it was closed at the other end.

@@ -1,5 +1,7 @@
 //! Recorded streams through every form, as snapshots: the looks of shipway.
 
+mod outside;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     io::Write,
@@ -210,14 +212,17 @@ fn a_status_is_one_answer() {
 
 /// The log of a runner, and its step's summary.
 fn runner((events, outcome): (Vec<Stamped>, Outcome)) -> (String, String) {
-    let (mut streams, story, _) = streams(80);
-    streams.story.columns = Columns::Unlimited;
+    let (mut streams, story, data) = streams(80);
+    for sink in [&mut streams.story, &mut streams.data] {
+        sink.columns = Columns::Unlimited;
+        sink.commanded = true;
+    }
     let summary = Written::default();
     let sink = Sink::new(Box::new(summary.clone()), Columns::Unlimited, redactor());
     let mut reporter = github::reporter(streams, (Weight::Normal, TimeZone::UTC), Some(sink));
     events.iter().for_each(|event| reporter.on(event));
     reporter.finish(&outcome);
-    (story.text(), summary.text())
+    (story.text() + &data.text(), summary.text())
 }
 
 #[test]
@@ -233,27 +238,6 @@ fn a_runner_folds_annotates_and_sums_up() {
         insta::assert_snapshot!(format!("github-{name}"), log);
         insta::assert_snapshot!(format!("github-summary-{name}"), summary);
     }
-}
-
-#[test]
-fn nothing_from_outside_commands_a_runner() {
-    let (mut events, mut outcome) = samples::notes();
-    let evil = "::set-output name=a::hunter2-hunter2\n::error::`</pre>|<script>";
-    events.push(samples::log(evil));
-    let problem = crate::model::Problem::new("manifest", Exit::Input, evil)
-        .with(crate::model::Evidence::new("last log", [evil]))
-        .hint(evil);
-    outcome.problems = vec![problem];
-    let (log, summary) = runner((events, outcome));
-    assert!(!log.contains("hunter2") && !summary.contains("hunter2"), "{log}{summary}");
-    let commands: Vec<&str> = log.lines().filter(|line| line.starts_with("::")).collect();
-    assert!(
-        commands
-            .iter()
-            .all(|line| line.starts_with("::warning title=") || line.starts_with("::error title=manifest::")),
-        "{log}"
-    );
-    assert!(summary.lines().all(|line| !line.contains("<script>") || line.starts_with("    ")), "{summary}");
 }
 
 fn page((events, outcome): (Vec<Stamped>, Outcome)) -> String {
@@ -274,22 +258,6 @@ fn a_page_holds_the_whole_run() {
         let (_, body) = page.split_once("</style>").expect("a style");
         insta::assert_snapshot!(format!("page-{name}"), body);
     }
-}
-
-#[test]
-fn nothing_from_outside_is_markup_in_a_page() {
-    let (mut events, mut outcome) = samples::notes();
-    let evil = "<script>alert('hunter2-hunter2')</script>\u{202e}\"&";
-    events.push(samples::log(evil));
-    outcome.problems = vec![
-        crate::model::Problem::new("manifest", Exit::Input, evil)
-            .with(crate::model::Evidence::new(evil, [evil]))
-            .hint(evil),
-    ];
-    outcome.truth = Some(evil.to_owned());
-    let page = page((events, outcome));
-    assert!(page.contains("&lt;script&gt;") && !page.contains("<script"), "{page}");
-    assert!(!page.contains("hunter2") && !page.contains('\u{202e}'), "{page}");
 }
 
 fn json((events, outcome): (Vec<Stamped>, Outcome)) -> String {
@@ -345,21 +313,6 @@ fn json_has_each_event_that_is_documented_and_no_other() {
 fn settings_are_one_object() {
     let answer = Answer::Data { json: serde_json::json!({"v": 1, "settings": {}}), rows: Vec::new() };
     assert_eq!(json(answered(answer)), "{\"v\":1,\"settings\":{}}\n");
-}
-
-#[test]
-fn a_last_text_is_cleaned() {
-    let text = super::last_text("error[bug]: bad login hunter2-hunter2 \u{1b}[2J\n  hint: report it", &redactor());
-    assert_eq!(text, "error[bug]: bad login *** \\u{1b}[2J\n  hint: report it");
-}
-
-#[test]
-fn secrets_appear_in_no_form() {
-    for text in [plain(80, Weight::Detail, samples::notes()), live(80, samples::notes()), json(samples::notes())] {
-        assert!(text.contains("***"), "{text}");
-        assert!(!text.contains("hunter2"), "{text}");
-    }
-    assert!(!live(80, samples::notes()).contains('\u{1b}'));
 }
 
 #[test]

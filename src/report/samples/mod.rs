@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 pub(super) use answers::{clusters, environments, history, plan, problems};
-pub(super) use states::{saved, status, watch, wide};
+pub(super) use states::{others, others_status, saved, status, watch, wide};
 
 /// 2026-11-20 12:01:00 UTC and so many seconds.
 pub(super) fn at(seconds: f64) -> Timestamp {

@@ -1,9 +1,10 @@
 //! What runs where, in each state that an environment can be in.
 
-use super::{at, commit, new_image, object, old_image, progress, side, stamped};
+use super::{at, commit, new_image, object, old_image, progress, rollout, side, stamped};
 use crate::model::{
     Address, Answer, Commit, EnvironmentStatus, Evidence, Exit, Health, LockStatus, Outcome, PastDeploy, PodStatus,
-    Problem, Progress, RecordState, Reference, Stamped, Status, StatusChange, StatusEvent, WorkloadStatus,
+    Problem, Progress, RecordState, Reference, RolloutEvent, Stamped, Status, StatusChange, StatusEvent, Verdict,
+    WorkloadStatus,
 };
 
 fn workload(name: &str, progress: Progress, images: Vec<Reference>) -> WorkloadStatus {
@@ -259,4 +260,47 @@ pub(in crate::report) fn wide(count: usize) -> Vec<Stamped> {
         .collect();
     workloads.extend(failing().workloads.into_iter().take(1));
     vec![seen(0.0, EnvironmentStatus { workloads, ..failing() }, vec![StatusChange::Seen])]
+}
+
+/// An environment in which whatever others wrote is this text.
+fn others_environment(text: &str, problem: &Problem) -> EnvironmentStatus {
+    let mut last = deploy(text, 610, text);
+    last.commit.iter_mut().for_each(|commit| (commit.subject, commit.author) = (text.to_owned(), text.to_owned()));
+    let web = WorkloadStatus {
+        verdict: "failed",
+        problem: Some(problem.clone()),
+        pods: vec![pod(text, false, 2, Some(text))],
+        remark: Some(text.to_owned()),
+        ..workload("web", progress(0, 1, 1, Some(text)), vec![])
+    };
+    EnvironmentStatus {
+        deploy: Some(last),
+        addresses: vec![address("Ingress", text)],
+        lock: Some(LockStatus { by: text.into(), since: None, seconds: None, waiting: 1, silent: true }),
+        problem: Some(problem.clone()),
+        ..environment(text, Health::Failing, vec![web])
+    }
+}
+
+/// Events that tell of it.
+pub(in crate::report) fn others(text: &str, problem: &Problem) -> Vec<Stamped> {
+    let awaiting = [format!("pod {text} {text}"), text.to_owned()];
+    let [pod, other] = awaiting.map(|awaiting| progress(0, 1, 0, Some(&awaiting)));
+    let suspect = Verdict::Suspect { problem: problem.clone(), grace: 5.0 };
+    vec![
+        rollout(9.0, "web", Verdict::Waiting { problem: None }, pod.clone()),
+        rollout(9.1, text, Verdict::Waiting { problem: None }, other),
+        rollout(9.2, "worker", suspect, pod),
+        stamped(9.3, RolloutEvent::Warning { problem: problem.clone() }),
+        seen(
+            9.4,
+            others_environment(text, problem),
+            vec![StatusChange::Seen, StatusChange::Deploy, StatusChange::Lock],
+        ),
+    ]
+}
+
+pub(in crate::report) fn others_status(text: &str, problem: &Problem) -> Answer {
+    let environments = vec![others_environment(text, problem)];
+    Answer::Status(Box::new(Status { app: Some(text.to_owned()), environments }))
 }
