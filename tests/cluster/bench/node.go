@@ -113,7 +113,6 @@ failCgroupV1: false
 maxPods: 250
 registryPullQPS: 0
 serializeImagePulls: false
-eventRecordQPS: 0
 imageGCHighThresholdPercent: 100
 evictionHard: {memory.available: "1Mi", nodefs.available: "1%", nodefs.inodesFree: "1%", imagefs.available: "1%"}
 clusterDNS: [@DNS@]
