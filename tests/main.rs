@@ -8,6 +8,7 @@
 
 mod architecture;
 mod cmd;
+mod codes;
 mod listed;
 mod stories;
 mod support;

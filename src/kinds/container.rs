@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    Observation,
+    Observation, command,
     finding::{Finding, Weight},
-    image_pull, pod, read,
+    image_pull, pod, probe, read,
 };
 use crate::model::Reply;
 
@@ -94,7 +94,7 @@ impl<'o> Container<'o> {
         if message.contains("failed to sync") {
             // the kubelet has not read it yet: it comes back from an outage of the API server
             let text = format!("container `{name}` waits for the node to read its configuration: {message}");
-            return Finding::new("not-ready", Weight::Wait, text);
+            return Finding::new("not-ready", Weight::Wait, text).hint(command::node(self.pod));
         }
         if !message.contains("not found") && !message.contains("couldn't find key") {
             let message = message.split(" (pod: ").next().unwrap_or(message);
@@ -102,7 +102,7 @@ impl<'o> Container<'o> {
                 Finding::new("cannot-start", Weight::Grace(TWO_LOOKS), format!("container `{name}`: {message}"));
             return match message.contains("runAsNonRoot") {
                 true => finding.hint("write `runAsUser` into its securityContext, or USER into the Dockerfile"),
-                false => finding,
+                false => finding.hint("correct in the manifest what the message names"),
             };
         }
         Finding::new(
@@ -149,10 +149,18 @@ impl<'o> Container<'o> {
         let mut finding = Finding::new(kind, weight, text).log_of(self.name(), previous);
         finding.remark = Some(format!("{} exit{lived}", ordinal(times)));
         finding = finding.with("message", read::text(end, &["message"]).trim());
+        finding = match kind {
+            "oom-killed" => finding.hint(format!("raise `resources.limits.memory` of container `{}`", self.name())),
+            "liveness-killing" => finding
+                .with("probe", self.probe_as_set().unwrap_or_default())
+                .hint("correct the probe, or give it a longer `timeoutSeconds` or `failureThreshold`"),
+            _ if code == 0 => finding.hint("correct `command` so that it does not end, or make it a Job"),
+            _ => finding,
+        };
         if matches!(code, 1 | 126 | 255) && lifetime(end).is_some_and(|seconds| seconds <= 1) {
             finding.question = Some(pod::last_log(self.pod, self.name(), previous));
         }
-        Some(finding.hint("`shipway status` shows the pods"))
+        Some(finding.hint(command::log(self.pod, self.name(), previous)))
     }
 
     /// What the runtime wrote in the place of a program that the node's processor, or its kernel, cannot run.
@@ -213,15 +221,29 @@ impl<'o> Container<'o> {
 
     /// The message of a liveness or startup probe that failed.
     fn killing_probe(&self) -> Option<&'o str> {
-        let field = format!("spec.containers{{{}}}", self.name());
-        let kills = |message: &str| message.starts_with("Liveness probe") || message.starts_with("Startup probe");
-        self.events
-            .iter()
-            .rev()
-            .filter(|event| read::text(event, &["reason"]) == "Unhealthy")
-            .filter(|event| read::text(event, &["involvedObject", "fieldPath"]) == field)
+        self.failed_probes()
+            .find(|message| message.starts_with("Liveness probe") || message.starts_with("Startup probe"))
+    }
+
+    /// What the kubelet tells of its probes that failed, the last first.
+    fn failed_probes(&self) -> impl Iterator<Item = &'o str> {
+        let list = if is_among(self.pod, "initContainers", self.name()) { "initContainers" } else { "containers" };
+        let field = format!("spec.{list}{{{}}}", self.name());
+        let about = self.events.iter().rev().filter(|event| read::text(event, &["reason"]) == "Unhealthy");
+        about
+            .filter(move |event| read::text(event, &["involvedObject", "fieldPath"]) == field)
             .map(|event| read::text(event, &["message"]).trim())
-            .find(|message| kills(message))
+    }
+
+    /// The probe that failed last, as the manifest has it: the kubelet's message rarely says what was asked.
+    fn probe_as_set(&self) -> Option<String> {
+        let message = self.failed_probes().next().unwrap_or("Readiness");
+        let key = match message.split(' ').next() {
+            Some("Liveness") => "livenessProbe",
+            Some("Startup") => "startupProbe",
+            _ => "readinessProbe",
+        };
+        probe::described(key, read::at(self.spec?, &[key])?, read::text(self.pod, &["status", "podIP"]))
     }
 
     /// How often it was started again in this rollout, and how it ended the last time.
@@ -243,16 +265,25 @@ impl<'o> Container<'o> {
         if self.init || !runs || read::flag(self.status, &["ready"]) {
             return None;
         }
-        let message = self.events.iter().rev().find(|event| read::text(event, &["reason"]) == "Unhealthy");
-        let message = message.map_or("", |event| read::text(event, &["message"]).trim());
+        let message = self.failed_probes().next().unwrap_or_default();
         let text = format!("container `{}` runs, but is not ready", self.name());
-        Some(Finding::new("not-ready", Weight::Wait, text).with("events", message).log_of(self.name(), false))
+        let finding = Finding::new("not-ready", Weight::Wait, text)
+            .with("probe", self.probe_as_set().unwrap_or_default())
+            .with("events", message)
+            .log_of(self.name(), false)
+            .hint(command::log(self.pod, self.name(), false));
+        let times = read::count(self.status, &["restartCount"]);
+        Some(Finding { remark: (times > 0).then(|| format!("started again {times} times")), ..finding })
     }
 
     fn terminations_since(&self, o: &Observation<'_>) -> u32 {
         let key = (read::uid(self.pod).to_owned(), self.name().to_owned());
         terminations(self.status).saturating_sub(o.baseline.get(&key).copied().unwrap_or(0))
     }
+}
+
+fn is_among(pod: &Value, list: &str, name: &str) -> bool {
+    read::list(pod, &["spec", list]).iter().any(|spec| read::text(spec, &["name"]) == name)
 }
 
 /// Seconds for the events that explain an exit: under load they come well after the status.

@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::{Judgement, Observation, observation::present, read};
+use super::{Judgement, Observation, command::describe, observation::present, read};
 use crate::model::Verdict;
 
 /// Seconds for a status that may never come.
@@ -46,7 +46,7 @@ pub(super) fn is_of_before(status: &Value, generation: i64) -> bool {
 /// None where no condition decides.
 fn by_conditions(o: &Observation<'_>, live: &Value) -> Option<Judgement> {
     if let Some(stalled) = ["Stalled", "Failed"].iter().find_map(|kind| read::true_condition(live, kind)) {
-        let problem = o.problem("stalled", format!("does not come right: {}", stalled.said()));
+        let problem = o.problem("stalled", format!("does not come right: {}", stalled.said())).hint(look(o));
         return Some(Judgement::new(Verdict::Suspect { problem, grace: TWO_LOOKS }));
     }
     if let Some(reconciling) = read::true_condition(live, "Reconciling") {
@@ -59,7 +59,13 @@ fn by_conditions(o: &Observation<'_>, live: &Value) -> Option<Judgement> {
     if ready.is_true() {
         return Some(Judgement::ready());
     }
-    Some(Judgement::waiting(ready.said(), Some(o.problem("not-ready", format!("is not ready: {}", ready.said())))))
+    let problem = o.problem("not-ready", format!("is not ready: {}", ready.said())).hint(look(o));
+    Some(Judgement::waiting(ready.said(), Some(problem)))
+}
+
+/// Only its own controller knows more.
+pub(super) fn look(o: &Observation<'_>) -> String {
+    format!("{} shows what its controller says", describe(&o.applied.id))
 }
 
 fn by_phase(o: &Observation<'_>, status: &Value) -> Judgement {
@@ -69,7 +75,7 @@ fn by_phase(o: &Observation<'_>, status: &Value) -> Judgement {
         "Progressing" => Judgement::waiting(if message.is_empty() { "its rollout" } else { message }, None),
         "Paused" => Judgement::assumed("it is paused, and goes on when somebody promotes it"),
         "Degraded" => {
-            let problem = o.problem("degraded", format!("is degraded: {message}"));
+            let problem = o.problem("degraded", format!("is degraded: {message}")).hint(look(o));
             Judgement::new(Verdict::Suspect { problem, grace: RECOVERY })
         }
         _ => Judgement::assumed("nothing is known of this kind, and its status tells nothing"),

@@ -22,7 +22,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
         Err(answer) => return *answer,
     };
     if let Some(refused) = read::condition(live, "NamesAccepted").filter(|condition| condition.status == "False") {
-        return Judgement::failed(o.problem("names-taken", format!("is not accepted: {}", refused.said())));
+        let problem = o.problem("names-taken", format!("is not accepted: {}", refused.said()));
+        return Judgement::failed(problem.hint("`kubectl get customresourcedefinitions` shows whose they are: choose other `spec.names`"));
     }
     if read::true_condition(live, "Established").is_some() {
         return Judgement::ready();

@@ -50,5 +50,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
         creation: creation_failure(o, live),
         ..Workload::new(o, newest)
     };
-    workload.judge().warn((wanted == 0).then(|| warning(o, "no-node", "runs nowhere: no node matches it")))
+    workload.judge().warn((wanted == 0).then(|| {
+        let warning = warning(o, "no-node", "runs nowhere: no node matches it");
+        warning.hint("correct its nodeSelector, affinity or tolerations, or label a node")
+    }))
 }

@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::{
     Judgement, Kind, Observation,
+    command::in_namespace,
     observation::observed,
     overwritten::overwritten,
     read,
-    workload::{Workload, creation_failure, in_namespace, pods_of},
+    workload::{Workload, creation_failure, pods_of},
 };
 use crate::model::{Progress, Stage, Verdict};
 

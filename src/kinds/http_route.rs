@@ -55,6 +55,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
         };
     };
     let (reason, message) = (read::text(refused, &["reason"]), read::text(refused, &["message"]));
-    let problem = o.problem("route-not-accepted", format!("is not accepted by its gateway: {reason}: {message}"));
+    let problem = o
+        .problem("route-not-accepted", format!("is not accepted by its gateway: {reason}: {message}"))
+        .hint("correct `parentRefs`, `hostnames` or `backendRefs`, as the gateway says");
     Judgement::new(Verdict::Suspect { problem, grace: BACKEND })
 }

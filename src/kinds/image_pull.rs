@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 use super::{
-    Observation,
+    Observation, command,
     container::Container,
     find,
     finding::{Finding, Weight},
@@ -40,8 +40,8 @@ pub(super) fn finding(o: &Observation<'_>, container: &Container<'_>, message: &
         Some(Reply::ImageDenied | Reply::ImageUnknown(_)) if is_absent(&said) => {
             Finding { weight: Weight::Grace(REPLICATION), ..missing(o, &reference) }
         }
-        None => failing(&reference, Weight::Wait),
-        Some(_) => failing(&reference, Weight::Grace(TROUBLE)),
+        None => failing(container, &reference, (Weight::Wait, reply)),
+        Some(_) => failing(container, &reference, (Weight::Grace(TROUBLE), reply)),
     };
     Finding { question: reply.is_none().then_some(question), ..found.with("image", image).with("events", said) }
 }
@@ -131,9 +131,14 @@ pub(super) fn for_which(o: &Observation<'_>, reference: &Reference) -> String {
     }
 }
 
-fn failing(reference: &Reference, weight: Weight) -> Finding {
-    Finding::new("image-pull-failing", weight, format!("image {} cannot be pulled", reference.short()))
-        .hint("look at the registry's and the node's state: the image itself is where it should be")
+fn failing(container: &Container<'_>, reference: &Reference, (weight, reply): (Weight, Option<&Reply>)) -> Finding {
+    let finding = Finding::new("image-pull-failing", weight, format!("image {} cannot be pulled", reference.short()));
+    match reply {
+        Some(Reply::ImageFound) => {
+            finding.hint(format!("the image is in the registry: {}", command::node(container.pod)))
+        }
+        _ => finding.hint(format!("`docker pull {reference}` tells whether it can be pulled from elsewhere")),
+    }
 }
 
 /// The kubelet's message without what repeats: of nested errors the innermost, most telling part stays.

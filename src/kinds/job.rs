@@ -2,6 +2,7 @@
 
 use super::{
     Judgement, Kind, Observation,
+    command::in_namespace,
     observation::present,
     read,
     workload::{Workload, creation_failure, pods_of},
@@ -53,7 +54,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
         && problem.as_ref().is_some_and(|problem| problem.code == "not-ready")
     {
         // a Job's pod has to end, not to get ready
-        *problem = None;
+        judgement.clue = problem.take();
     }
     if judgement.verdict == (Verdict::Waiting { problem: None }) {
         judgement.progress.awaiting = Some("the job to end".to_owned());
@@ -65,5 +66,7 @@ fn suspended(o: &Observation<'_>) -> Judgement {
     if read::flag(o.body, &["spec", "suspend"]) {
         return Judgement::assumed("it is suspended, as the manifest wants it");
     }
-    Judgement::waiting("the job to be resumed", Some(o.problem("suspended", "is suspended")))
+    let command = format!("`kubectl{} patch {} -p '{{\"spec\":{{\"suspend\":false}}}}'`", in_namespace(&o.applied.id), o.applied.id);
+    let problem = o.problem("suspended", "is suspended: its controller starts no pod").hint(format!("{command} lets it run"));
+    Judgement::waiting("the job to be resumed", Some(problem))
 }

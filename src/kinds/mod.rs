@@ -3,6 +3,7 @@
 //!
 //! Adding a kind: its file, its name in `kinds!`, a folder of fixtures.
 
+mod command;
 mod container;
 mod conventions;
 pub(crate) mod event_time;
@@ -11,6 +12,7 @@ mod image_pull;
 mod observation;
 mod overwritten;
 mod plain;
+mod probe;
 pub(crate) mod read;
 mod removed;
 mod status_rule;
@@ -105,7 +107,7 @@ pub(crate) fn judge(observation: &Observation<'_>) -> Judgement {
             None => conventions::judge(observation),
         },
     };
-    judgement.with_a_hint(id)
+    judgement.with_a_hint()
 }
 
 /// The images that an object's pods are to run, each once; what is no reference is left out.
@@ -267,12 +269,43 @@ mod tests {
 
     /// More is told than that something is wrong with an object: evidence, or what is wrong in its words.
     fn has_facts(problem: &Problem) -> bool {
-        // where the object is on its way out, or its volume is, there is no more to tell
-        if matches!(problem.code, "gone" | "volume-lost") {
+        // where the object is on its way out, there is no more to tell
+        if problem.code == "gone" {
             return true;
         }
         let object = problem.object.as_ref().map(ToString::to_string).unwrap_or_default();
         !problem.evidence.is_empty() || problem.text.trim_start_matches(&object).contains([':', '`'])
+    }
+
+    /// A finding without facts, or without a remedy of its own.
+    fn unexplained(judgement: &Judgement) -> Vec<String> {
+        let problem = judgement.verdict.problem();
+        let waits = matches!(judgement.verdict, Verdict::Waiting { .. });
+        let without_facts = problem.filter(|problem| !waits && !has_facts(problem));
+        let has_own = |problem: &&Problem| problem.hints.first().is_some_and(|hint| hint != observation::ANY_HINT);
+        let without_hint = problem.into_iter().chain(&judgement.warnings).filter(|problem| !has_own(problem));
+        let facts = without_facts.into_iter().map(|problem| format!("no facts: {problem:?}"));
+        facts.chain(without_hint.map(|problem| format!("no hint of its own: {problem:?}"))).collect()
+    }
+
+    /// What the fixture wants told beside the text: `# fact: node node1`, `# hint: logs web-0`, `# reads: web previous`.
+    fn untold(header: &Header, judgement: &Judgement) -> Vec<String> {
+        let told = judgement.verdict.problem().or(judgement.clue.as_ref());
+        let facts = told.iter().flat_map(|problem| &problem.evidence);
+        let facts: Vec<String> =
+            facts.flat_map(|fact| fact.lines.iter().map(move |line| format!("{} {line}", fact.label))).collect();
+        let hints: Vec<String> = told.iter().flat_map(|problem| problem.hints.clone()).collect();
+        let reads = judgement.questions.iter().filter_map(|question| match question {
+            Question::LastLog { container, previous: true, .. } => Some(format!("{container} previous")),
+            Question::LastLog { container, previous: false, .. } => Some(format!("{container} current")),
+            _ => None,
+        });
+        let lists = [("fact", facts), ("hint", hints), ("reads", reads.collect())];
+        let missing = lists.into_iter().filter_map(|(key, found)| {
+            let wanted = header.get(key)?;
+            (!found.iter().any(|line| line.contains(wanted))).then(|| format!("{key} {found:?}"))
+        });
+        missing.collect()
     }
 
     /// What the fixture says against what its judge says; empty where both agree.
@@ -299,7 +332,7 @@ mod tests {
             renewed: true,
             backed: header.get("backed").is_some(),
             aimless: header.get("aimless").is_some(),
-            closing: false,
+            closing: header.get("closing").is_some(),
             saved: false,
         });
         let said = match &judgement.verdict {
@@ -326,11 +359,8 @@ mod tests {
         {
             wrong.push(format!("count {:?}", problem.map(|problem| problem.count)));
         }
-        if !matches!(judgement.verdict, Verdict::Waiting { .. })
-            && problem.is_some_and(|problem| problem.hints.is_empty() || !has_facts(problem))
-        {
-            wrong.push(format!("no hint, or no facts: {problem:?}"));
-        }
+        wrong.extend(unexplained(&judgement));
+        wrong.extend(untold(&header, &judgement));
         let warning = judgement.warnings.first().map(|warning| warning.code);
         if warning != header.get("warning") {
             wrong.push(format!("warning {warning:?}"));

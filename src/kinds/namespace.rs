@@ -19,7 +19,7 @@ pub(super) const KIND: Kind = Kind {
 fn judge(o: &Observation<'_>) -> Judgement {
     match present(o) {
         Ok(live) if read::text(live, &["status", "phase"]) == "Terminating" => {
-            Judgement::failed(o.problem("gone", "is being deleted"))
+            Judgement::failed(o.problem("gone", "is being deleted").hint("`shipway deploy`, once it is gone"))
         }
         Ok(live) if read::text(live, &["status", "phase"]) == "Active" => Judgement::ready(),
         Ok(_) => Judgement::waiting("the namespace to be active", None),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::read;
-use crate::model::{Applied, Exit, Image, ObjectId, Problem, Progress, Question, Reply, Rules, Verdict};
+use crate::model::{Applied, Exit, Image, Problem, Progress, Question, Reply, Rules, Verdict};
 
 /// Terminations that a container had before this rollout, by pod uid and container name.
 pub(crate) type Baseline = HashMap<(String, String), u32>;
@@ -49,6 +49,9 @@ impl Observation<'_> {
     }
 }
 
+/// The hint of a finding that has none of its own.
+pub(super) const ANY_HINT: &str = "`shipway status` shows how it is";
+
 /// What follows from an observation.
 #[derive(Debug)]
 pub(crate) struct Judgement {
@@ -58,6 +61,8 @@ pub(crate) struct Judgement {
     pub questions: Vec<Question>,
     /// Findings that are no failure.
     pub warnings: Vec<Problem>,
+    /// What explains a wait without a finding, once its time is up: what it waits for, with logs and events.
+    pub clue: Option<Problem>,
     /// The uids of the pods of the newest revision that are not on their way out.
     pub pods: Vec<String>,
     /// Seconds after which a verdict of waiting is taken as good: what is awaited may never come, and need not.
@@ -71,6 +76,7 @@ impl Judgement {
             progress: Progress::default(),
             questions: Vec::new(),
             warnings: Vec::new(),
+            clue: None,
             pods: Vec::new(),
             patience: None,
         }
@@ -93,17 +99,16 @@ impl Judgement {
         Self::new(Verdict::Assumed { why: why.into() })
     }
 
-    /// A finding without a remedy of its own says where to look.
+    /// A finding whose judge knows no remedy says at least where to look.
     #[must_use]
-    pub(super) fn with_a_hint(mut self, id: &ObjectId) -> Self {
+    pub(super) fn with_a_hint(mut self) -> Self {
         if let Verdict::Waiting { problem: Some(problem) }
         | Verdict::Suspect { problem, .. }
         | Verdict::Failed { problem }
         | Verdict::Gone { problem } = &mut self.verdict
             && problem.hints.is_empty()
         {
-            let namespace = id.namespace.iter().map(|name| format!("-n {name} ")).collect::<String>();
-            problem.hints.push(format!("`kubectl {namespace}describe {id}` shows its state and its events"));
+            problem.hints.push(ANY_HINT.to_owned());
         }
         self
     }

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::{Judgement, Kind, Observation, observation::present, read};
-use crate::model::Stage;
+use super::{Judgement, Kind, Observation, command::in_namespace, observation::present, read};
+use crate::model::{Problem, Stage};
 
 pub(super) const KIND: Kind = Kind {
     group: "",
@@ -29,13 +29,21 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let told = |reason: &str| o.events.iter().rev().find(|event| read::text(event, &["reason"]) == reason);
     match read::text(live, &["status", "phase"]) {
         "Bound" => Judgement::ready(),
-        "Lost" => Judgement::failed(o.problem("volume-lost", "has lost its volume")),
+        "Lost" => Judgement::failed(lost(o, live)),
         _ if told("WaitForFirstConsumer").is_some() => Judgement::ready(),
         _ => match told("ProvisioningFailed").or(told("FailedBinding")) {
             Some(event) => unbound(o, event),
             None => Judgement { patience: Some(BINDING), ..Judgement::waiting("its volume to be bound", None) },
         },
     }
+}
+
+/// The claim stays lost: only another one can be bound.
+fn lost(o: &Observation<'_>, live: &Value) -> Problem {
+    let volume = read::text(live, &["spec", "volumeName"]);
+    let delete = format!("`kubectl{} delete {}`", in_namespace(&o.applied.id), o.applied.id);
+    o.problem("volume-lost", format!("has lost its volume `{volume}`: it is not there any more"))
+        .hint(format!("{delete} lets the next deploy claim another one; what was on it has to come from a backup"))
 }
 
 /// Somebody may still make the volume, or the class.

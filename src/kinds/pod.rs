@@ -5,13 +5,14 @@ use serde_json::Value;
 
 use super::{
     Judgement, Kind, Observation,
+    command::{self, in_namespace},
     container::{Container, lifetime, terminations},
     finding::{Finding, Weight},
     observation::present,
     read,
     workload::Workload,
 };
-use crate::model::{Image, ObjectId, Question, Reference, Stage};
+use crate::model::{Evidence, Image, ObjectId, Question, Reference, Stage};
 
 pub(super) const KIND: Kind = Kind {
     group: "",
@@ -159,7 +160,7 @@ pub(super) fn finding(o: &Observation<'_>, pod: &Value, events: &[&Value]) -> Op
         Container { pod, status, spec, init, events }.finding(o)
     });
     let worst = containers.reduce(|worst, next| if next.weight.rank() > worst.weight.rank() { next } else { worst });
-    worst.or_else(|| volume(events))
+    worst.or_else(|| volume(pod, events))
 }
 
 /// How often its containers were started again in this rollout, and how the first of them ended.
@@ -183,11 +184,13 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
     let finding = |weight| Finding::new("unschedulable", weight, text);
     if let Some(grows) = events.iter().rev().find(|event| read::text(event, &["reason"]) == "TriggeredScaleUp") {
         let finding = finding(Weight::Wait).with("events", read::text(grows, &["message"]));
+        let finding = finding.hint("`kubectl get nodes --watch` shows when the node is there");
         return Some(Finding { awaiting: Some("waits for a node that the autoscaler adds"), ..finding });
     }
     if counts.contains("unbound immediate PersistentVolumeClaims") {
         // whoever makes the volume may take minutes
-        let finding = finding(Weight::Wait).hint("`kubectl get persistentvolumeclaim` shows which volume is missing");
+        let command = format!("`kubectl{} get persistentvolumeclaim`", in_namespace(&read::id(pod)));
+        let finding = finding(Weight::Wait).hint(format!("{command} shows which volume is missing"));
         return Some(Finding { awaiting: Some("waits for its volume"), ..finding });
     }
     Some(finding(Weight::Grace(UNSCHEDULABLE)).hint("lower `resources.requests`, correct nodeSelector, affinity or tolerations, or add a node"))
@@ -212,7 +215,12 @@ fn is_marked_by_the_node_controller(pod: &Value) -> bool {
 }
 
 /// What keeps the containers from being made is told in events only.
-fn volume(events: &[&Value]) -> Option<Finding> {
+fn volume(pod: &Value, events: &[&Value]) -> Option<Finding> {
+    let failing = |text: String| {
+        let command = format!("`kubectl{} describe pod/{}`", in_namespace(&read::id(pod)), read::name(pod));
+        let finding = Finding::new("volume-failing", Weight::Wait, text);
+        finding.hint(format!("correct the volume in the manifest; {command} shows all that is told of it"))
+    };
     let told = |reason: &str| {
         let event = events.iter().rev().find(|event| read::text(event, &["reason"]) == reason)?;
         // the kubelet's caches fill while the pod starts
@@ -225,14 +233,15 @@ fn volume(events: &[&Value]) -> Option<Finding> {
         let finding = match absent {
             true => Finding::new("config-missing", Weight::Grace(VOLUME), text)
                 .hint("add it to the manifests, or mark the volume `optional: true`"),
-            false => Finding::new("volume-failing", Weight::Wait, text),
+            false => failing(text),
         };
         return Some(finding);
     }
     if let Some(message) = told("FailedAttachVolume") {
-        return Some(Finding::new("volume-failing", Weight::Wait, message));
+        return Some(failing(message.to_owned()));
     }
-    told("FailedCreatePodSandBox").map(|message| Finding::new("node-failing", Weight::Wait, message))
+    told("FailedCreatePodSandBox")
+        .map(|message| Finding::new("node-failing", Weight::Wait, message).hint(command::node(pod)))
 }
 
 fn runs_init(pod: &Value) -> bool {
@@ -251,6 +260,34 @@ pub(crate) fn reason(pod: &Value) -> Option<String> {
         (!matches!(reason, "" | "Completed" | "ContainerCreating" | "PodInitializing")).then_some(reason)
     });
     Some(told.unwrap_or_else(|| awaiting(pod)).to_owned())
+}
+
+/// On which node, and since when it is not ready, by the server's clock.
+pub(super) fn whereabouts(pod: &Value) -> Vec<Evidence> {
+    let since = read::condition(pod, "Ready").map_or("", |ready| ready.since);
+    let since = since.max(read::text(pod, &["metadata", "creationTimestamp"]));
+    let facts = [("node", read::text(pod, &["spec", "nodeName"])), ("since", since)];
+    facts.into_iter().filter(|(_, fact)| !fact.is_empty()).map(|(label, fact)| Evidence::new(label, [fact])).collect()
+}
+
+/// The container that keeps a pod from going on: an init container that does not end, else one that runs and is not
+/// ready, else the first that runs.
+pub(super) fn busy(pod: &Value) -> Option<&str> {
+    let runs = |status: &Value| read::at(status, &["state", "running"]).is_some();
+    let running: Vec<(&Value, bool)> = statuses(pod).filter(|(status, _)| runs(status)).collect();
+    let not_ready = |(status, _): &&(&Value, bool)| !read::flag(status, &["ready"]);
+    let found = running.iter().find(|(_, init)| *init).or_else(|| running.iter().find(not_ready));
+    found.or(running.last()).map(|(status, _)| read::text(status, &["name"]))
+}
+
+/// How its first container that failed has ended, and whether another instance of it was made since.
+pub(super) fn failure(pod: &Value) -> Option<(&str, &Value, bool)> {
+    statuses(pod).find_map(|(status, _)| {
+        let end = |state| read::at(status, &[state, "terminated"]);
+        let (end, previous) =
+            end("state").map(|end| (end, false)).or_else(|| Some((end("lastState")?, true)))?;
+        (read::number(end, &["exitCode"])? != 0).then(|| (read::text(status, &["name"]), end, previous))
+    })
 }
 
 /// What it waits for, in a few words.

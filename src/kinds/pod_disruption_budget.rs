@@ -26,6 +26,6 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let forbids = pods > 0 && needed >= pods;
     Judgement::ready().warn(forbids.then(|| {
         let text = format!("lets no pod be evicted, so that no node can be drained: it wants {needed} of {pods}");
-        warning(o, "forbids-eviction", text)
+        warning(o, "forbids-eviction", text).hint("lower `minAvailable`, or raise the number of pods")
     }))
 }

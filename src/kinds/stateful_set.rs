@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::{
     Judgement, Kind, Observation,
+    command::in_namespace,
     observation::observed,
     overwritten::overwritten,
     pod, read,
-    workload::{Workload, creation_failure, in_namespace, on_delete, pods_of, warning},
+    workload::{Workload, creation_failure, on_delete, pods_of, warning},
 };
 use crate::model::{Evidence, Progress, Stage, Verdict};
 
@@ -60,7 +61,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
         creation: creation_failure(o, live),
         ..Workload::new(o, newest)
     };
-    let held = (partition > 0).then(|| warning(o, "partition", format!("leaves {} pods as they are (partition)", partition.min(wanted))));
+    let held = (partition > 0).then(|| warning(o, "partition", format!("leaves {} pods as they are (partition)", partition.min(wanted))).hint("lower `partition` in its updateStrategy to roll them out, too"));
     let judgement = workload.judge().warn(held);
     match stuck(live, &all, revision) {
         Some(pod) if matches!(judgement.verdict, Verdict::Waiting { .. }) => {

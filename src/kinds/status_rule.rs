@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Judgement, Observation,
-    conventions::{self, is_of_before},
+    conventions::{self, is_of_before, look},
     observation::present,
     read,
 };
@@ -65,5 +65,5 @@ fn explained(
     let said = reason.map(|path| path.text_in(live)).filter(|said| !said.is_empty());
     let said = said.map(|said| format!(": {said}")).unwrap_or_default();
     let problem = o.problem(code, format!("{how}: {}{said}", facts.join(", and ")));
-    problem.with(Evidence::new("rule", [format!("{}: {}", rule.kind.origin, rule.kind.value)]))
+    problem.with(Evidence::new("rule", [format!("{}: {}", rule.kind.origin, rule.kind.value)])).hint(look(o))
 }

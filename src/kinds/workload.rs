@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
-    Judgement, Observation, event_time,
+    Judgement, Observation,
+    command::{self, in_namespace},
+    event_time,
     finding::{Finding, Weight},
     pod, read,
 };
@@ -74,6 +76,9 @@ impl<'o, 's> Workload<'o, 's> {
                 _ => Judgement::new(Verdict::Waiting { problem: None }),
             },
         };
+        if self.o.closing && judgement.verdict == (Verdict::Waiting { problem: None }) {
+            judgement.clue = self.clue(&alive, &mut judgement.questions);
+        }
         judgement.progress = Progress { awaiting: Some(awaiting), ..progress };
         judgement.pods = uids(&alive);
         judgement
@@ -85,31 +90,42 @@ impl<'o, 's> Workload<'o, 's> {
         let restarted = restarted.filter_map(|pod| pod::restarts(self.o, pod));
         let (times, cause) = restarted.reduce(|(all, cause), (count, _)| (all + count, cause))?;
         let times = if times == 1 { "a restart".to_owned() } else { format!("{times} restarts") };
-        Some(warning(self.o, "restarts", format!("is ready after {times}: {cause}")))
+        let warning = warning(self.o, "restarts", format!("is ready after {times}: {cause}"));
+        Some(warning.hint("`deploy.restarts: 0` in shipway.yaml lets none pass"))
     }
 
     /// A workload that ended and failed: its last failed pod explains it.
     pub(super) fn ended_badly(self, code: &'static str, how: &str, why: &str) -> Judgement {
         let text = if why.is_empty() { how.to_owned() } else { format!("{how}: {why}") };
-        let mut problem = self.o.problem(code, text).hint("`shipway status` shows the pods");
+        let mut problem = self.o.problem(code, text);
+        if why.contains("DeadlineExceeded") {
+            problem = problem.hint("raise `activeDeadlineSeconds`, or let it be done sooner");
+        }
         let failed = |pod: &&&Value| read::text(pod, &["status", "phase"]) == "Failed";
         let last =
             self.pods.iter().filter(failed).max_by_key(|pod| read::text(pod, &["metadata", "creationTimestamp"]));
         let Some(pod) = last.or(self.pods.last()) else {
-            return Judgement::failed(problem);
+            let events = format!("{} shows its events", command::describe(&self.o.applied.id));
+            return Judgement::failed(problem.hint(events));
         };
-        let ended = read::list(pod, &["status", "containerStatuses"]).iter().find_map(|status| {
-            let end = ["state", "lastState"].iter().find_map(|state| read::at(status, &[state, "terminated"]))?;
-            let code = read::number(end, &["exitCode"]).filter(|code| *code != 0)?;
-            Some((read::text(status, &["name"]), code, read::text(end, &["reason"])))
-        });
+        problem.evidence.push(Evidence::new("pod", [read::name(pod)]));
+        problem.evidence.extend(pod::whereabouts(pod));
         let mut questions = Vec::new();
-        if let Some((container, code, reason)) = ended {
-            let oom = if reason == "OOMKilled" { " (out of memory)" } else { "" };
+        if let Some((container, end, previous)) = pod::failure(pod) {
+            let code = read::number(end, &["exitCode"]).unwrap_or_default();
+            let oom = if read::text(end, &["reason"]) == "OOMKilled" { " (out of memory)" } else { "" };
             problem.text = format!("{}: container `{container}` exits with code {code}{oom}", problem.text);
-            problem = problem.with(Evidence::new("pod", [read::name(pod)]));
+            problem = problem.with(Evidence::new("image", pod::image_of(pod, container)));
+            problem = self.with_log(problem, pod, (container, previous), &mut questions);
+            problem = problem.hint(command::log(pod, container, previous));
+        } else if let Some(container) = pod::busy(pod) {
+            // it was in time for nothing: what it did until then
             problem = self.with_log(problem, pod, (container, false), &mut questions);
+            problem = problem.hint(command::log(pod, container, false));
+        } else {
+            problem = problem.hint(format!("{} shows its events", command::describe(&self.o.applied.id)));
         }
+        problem = problem.with(Evidence::new("events", self.last_events(pod)));
         let progress = Progress { wanted: self.wanted, ready: self.available, ..Progress::default() };
         Judgement { questions, progress, ..Judgement::failed(problem) }
     }
@@ -150,7 +166,9 @@ impl<'o, 's> Workload<'o, 's> {
         let mut problem = finding.problem(&self.o.applied.id, lead(finding));
         problem.count = alike.count;
         let remark = finding.remark.as_ref().map(|remark| format!(", {remark}")).unwrap_or_default();
-        problem.evidence.insert(0, Evidence::new("pod", [format!("{}{remark}", read::name(alike.first))]));
+        let mut found = vec![Evidence::new("pod", [format!("{}{remark}", read::name(alike.first))])];
+        found.extend(pod::whereabouts(alike.first));
+        problem.evidence.splice(0..0, found);
         let mut questions: Vec<Question> = finding.question.iter().cloned().collect();
         if finding.weight != Weight::Wait || self.o.closing {
             if let Some((container, previous)) = &finding.log {
@@ -162,6 +180,20 @@ impl<'o, 's> Workload<'o, 's> {
             }
         }
         Judgement { questions, ..Judgement::new(finding.verdict(problem)) }
+    }
+
+    /// What explains a wait that nothing speaks against: the pod that is behind, with what its container does.
+    fn clue(&self, alive: &[&Value], questions: &mut Vec<Question>) -> Option<Problem> {
+        let pod = alive.iter().find(|pod| !pod::is_ready(pod)).or(alive.first())?;
+        let mut clue = self.o.problem("timed-out", "is not ready").with(Evidence::new("pod", [read::name(pod)]));
+        clue.evidence.extend(pod::whereabouts(pod));
+        if let Some(container) = pod::busy(pod) {
+            clue = clue.with(Evidence::new("runs", [format!("container `{container}`")]));
+            clue = clue.with(Evidence::new("image", pod::image_of(pod, container)));
+            clue = self.with_log(clue, pod, (container, false), questions);
+            clue = clue.hint(command::log(pod, container, false));
+        }
+        Some(clue.with(Evidence::new("events", self.last_events(pod))))
     }
 
     fn cannot_create(&self, creation: &Finding) -> Judgement {
@@ -257,15 +289,16 @@ pub(super) fn creation_failure(o: &Observation<'_>, owner: &Value) -> Option<Fin
             && read::text(event, &["reason"]) == "FailedCreate"
     };
     let event = o.events.iter().rev().find(about);
+    let id = &o.applied.id;
     if let Some(condition) = read::true_condition(owner, "ReplicaFailure") {
-        let finding = creation_finding(condition.message);
+        let finding = creation_finding(id, condition.message).with("since", condition.since);
         return Some(if event.is_some() || is_new(o, condition.since) { finding } else { from_before(o, finding) });
     }
     let event = event?;
     // none is told when it is over, but a pod that was made since
     let made = |pod: &&Value| read::text(pod, &["metadata", "creationTimestamp"]).parse::<Timestamp>().ok();
     let is_over = pods_of(o.children, read::uid(owner)).iter().any(|pod| made(pod) >= event_time::of(event));
-    (!is_over).then(|| creation_finding(read::text(event, &["message"])))
+    (!is_over).then(|| creation_finding(id, read::text(event, &["message"])))
 }
 
 /// Since this deploy wrote the object, by the server's clock.
@@ -282,39 +315,44 @@ fn from_before(o: &Observation<'_>, finding: Finding) -> Finding {
     const UNCHANGED: Weight = Weight::Grace(10.0);
     let weight = if o.renewed { Weight::Wait } else { UNCHANGED };
     let finding = Finding { weight, ..finding };
-    match o.applied.id.kind.as_str() {
-        "Deployment" => finding.hint(format!("`kubectl rollout restart {}` tries again at once", o.applied.id)),
-        _ => finding,
-    }
+    // any write makes a controller look again, and this one changes no pod
+    let command = format!("`kubectl{} annotate {} retry=now --overwrite`", in_namespace(&o.applied.id), o.applied.id);
+    let mut finding = finding.hint(format!("{command} lets its controller try again at once"));
+    finding.hints.rotate_right(1);
+    finding
 }
 
 /// A refusal stays one; a webhook that cannot be reached may come back. Two looks guard against what just changes.
-fn creation_finding(message: &str) -> Finding {
+fn creation_finding(id: &ObjectId, message: &str) -> Finding {
     const TWO_LOOKS: Weight = Weight::Grace(2.0);
     const TROUBLE: Weight = Weight::Grace(60.0);
     // `create Pod web-0 in StatefulSet web failed error: `, `Error creating: pods "web-" is forbidden: `
     let cause = ["Error creating: ", "failed error: ", "is forbidden: "]
         .iter()
         .fold(message, |cause, lead| cause.split_once(lead).map_or(cause, |(_, rest)| rest));
-    let find = |code, weight| Finding::new(code, weight, cause);
+    let refusals = || format!("`kubectl{} get events --field-selector reason=FailedCreate`", in_namespace(id));
     if message.contains("because it is being terminated") {
-        return find("namespace-terminating", Weight::Now);
+        let finding = Finding::new("namespace-terminating", Weight::Now, cause);
+        return finding.hint("`shipway deploy`, once the namespace is gone");
     }
     if message.contains("exceeded quota") || message.contains("failed quota") {
-        find("quota-exceeded", TWO_LOOKS).hint("lower `resources` or `replicas`, or raise the ResourceQuota")
+        Finding::new("quota-exceeded", TWO_LOOKS, cause)
+            .hint("lower `resources` or `replicas`, or raise the ResourceQuota")
     } else if message.contains("error looking up service account")
         || message.contains("serviceaccount") && message.contains("not found")
     {
-        find("service-account-missing", TWO_LOOKS)
+        Finding::new("service-account-missing", TWO_LOOKS, cause)
             .hint("add the ServiceAccount to the manifests, or correct serviceAccountName")
     } else if message.contains("failed calling webhook") || message.contains("timeout") {
-        find("admission-failing", TROUBLE)
+        let command = "`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`";
+        Finding::new("admission-failing", TROUBLE, cause)
+            .hint(format!("{command} shows what serves the webhook: let it run, or take the webhook away"))
     } else if ["denied the request", "is forbidden", "is invalid", "violates"].iter().any(|word| message.contains(word))
     {
-        find("admission-denied", TWO_LOOKS)
+        Finding::new("admission-denied", TWO_LOOKS, cause)
             .hint("correct the pod template so that it is let in: what the message names decides about it")
     } else {
-        find("cannot-create-pods", TROUBLE)
+        Finding::new("cannot-create-pods", TROUBLE, cause).hint(format!("{} shows all that was refused", refusals()))
     }
 }
 
@@ -330,11 +368,6 @@ pub(super) fn on_delete(o: &Observation<'_>, live: &Value) -> Judgement {
     let warning = warning(o, "on-delete", "leaves its pods as they are: updateStrategy is OnDelete");
     let judgement = Judgement::assumed("its pods get the new template when they are deleted (updateStrategy OnDelete)");
     judgement.warn(Some(warning.hint(format!("{command} replaces them"))))
-}
-
-/// ` -n demo`, for commands to type.
-pub(super) fn in_namespace(id: &ObjectId) -> String {
-    id.namespace.iter().map(|namespace| format!(" -n {namespace}")).collect()
 }
 
 /// A warning about this object.

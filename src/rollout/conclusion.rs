@@ -102,7 +102,11 @@ fn late(track: &Track, problem: Option<&Problem>, time: &TimeUp) -> Problem {
     let lead = if awaiting.starts_with("pod ") { "" } else { "waiting for " };
     let text = format!("{id} is not ready after {}: {lead}{awaiting}", time.text());
     let problem = Problem::new("timed-out", Exit::TimedOut, text).about(id.clone());
-    problem.hint("`shipway status` shows the pods").hint("`--timeout` gives it more time")
+    let problem = match track.clue.clone() {
+        Some(Problem { evidence, hints, .. }) => Problem { evidence, hints, ..problem },
+        None => problem.hint("`shipway status` shows the pods"),
+    };
+    problem.hint("`--timeout` gives it more time")
 }
 
 impl TimeUp {

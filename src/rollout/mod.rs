@@ -279,6 +279,11 @@ mod tests {
             let mut story = story_of_another_manifest();
             story.answer(reply);
             assert_eq!((story.end().proof[0].proven, story.end().problems.len()), (0, 0));
+            let warning = |event: &RolloutEvent| match event {
+                RolloutEvent::Warning { problem } => Some((problem.code, problem.hints.len())),
+                _ => None,
+            };
+            assert_eq!(story.said.iter().find_map(warning), Some(("not-confirmed", 1)));
         }
         let mut story = story_of_another_manifest();
         story.pass(4.0);
@@ -696,7 +701,11 @@ mod tests {
         assert_eq!(kinds, ["Deployment", "ReplicaSet", "Pod", "Event", "Event"]);
         let late: Timestamp = "2026-05-04T12:10:01Z".parse().unwrap();
         let selection = selections[0].clone();
-        rollout.step(late, Input::Seen(Seen::Interrupted { selection, text: "forbidden".into() }));
+        let effects = rollout.step(late, Input::Seen(Seen::Interrupted { selection, text: "forbidden".into() }));
+        let end = effects.iter().find_map(|effect| if let Effect::Settled(end) = effect { Some(end) } else { None });
+        let problem = &end.expect("an end").problems[0];
+        assert_eq!((problem.code, problem.exit), ("not-observed", Exit::TimedOut));
+        assert!(problem.hints[0].contains("get, list and watch"), "{problem:?}");
         let effects = rollout.step(late, Input::Tick);
         assert!(effects.is_empty(), "it has ended");
     }

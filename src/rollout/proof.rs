@@ -81,5 +81,9 @@ pub(super) fn unconfirmed(proof: &Proof) -> Problem {
     let (proven, pods, image) = (proof.proven, proof.pods, proof.image.reference.short());
     let how = if proof.image.reference.digest.is_some() { "pinned, not confirmed" } else { "by tag only" };
     let text = format!("{proven} of {pods} pods are proven to run {image}: {how}");
-    Problem::new("not-confirmed", Exit::Done, text)
+    let problem = Problem::new("not-confirmed", Exit::Done, text);
+    match proof.image.reference.digest {
+        Some(_) => problem.hint("`shipway status` shows which images run"),
+        None => problem.hint("`deploy.registry_check: true` in shipway.yaml pins the digest"),
+    }
 }

@@ -36,6 +36,8 @@ pub(super) struct Track {
     pub progress: Progress,
     pub warnings: Vec<Problem>,
     pub questions: Vec<Question>,
+    /// What explains a wait that has come to its end.
+    pub clue: Option<Problem>,
     /// What was told last.
     pub said: Option<(&'static str, Option<&'static str>, Progress)>,
     pub warned: HashSet<(&'static str, String)>,
@@ -91,6 +93,7 @@ impl Track {
             progress: Progress::default(),
             warnings: Vec::new(),
             questions: Vec::new(),
+            clue: None,
             said: None,
             warned: HashSet::new(),
             dirty: true,
@@ -151,8 +154,8 @@ impl Track {
 
     /// What the judge said becomes what holds: time turns suspicion into failure, and patience into trust.
     fn take(&mut self, judgement: Judgement, gone: bool, around: Surroundings<'_>) -> bool {
-        let Judgement { verdict, progress, questions, warnings, patience, pods } = judgement;
-        (self.pods, self.questions, self.warnings) = (pods, questions, warnings);
+        let Judgement { verdict, progress, questions, warnings, clue, patience, pods } = judgement;
+        (self.pods, self.questions, self.warnings, self.clue) = (pods, questions, warnings, clue);
         let held = self.verdict.holds();
         self.verdict = match verdict {
             Verdict::Gone { .. } if gone && self.completed => Verdict::Ready,
