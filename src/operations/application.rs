@@ -5,7 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use futures::future::try_join_all;
 use tokio::sync::OnceCell;
 
-use super::{Context, checkout::Checkout, elsewhere, failure::Failure, recorded, secret};
+use super::{Context, checkout::Checkout, elsewhere, failure::Failure, places, recorded, secret};
 use crate::{
     cluster::{Cluster, ClusterError, Served},
     config::ImageSettings,
@@ -37,15 +37,36 @@ pub(super) struct Application {
 impl Application {
     /// Reads the checkout, and the manifests it names or `files` in their place.
     pub(super) fn read(context: &Context, files: &[PathBuf]) -> Result<Self, Failure> {
-        let application = Self::read_quietly(context, files)?;
+        let application = Self::read_with_faults(context, files)?;
+        application.refuse_faults()?;
+        Ok(application)
+    }
+
+    /// The same, also where the manifests have faults that let their objects be told: no release can be made of them.
+    pub(super) fn read_with_faults(context: &Context, files: &[PathBuf]) -> Result<Self, Failure> {
+        let application = Self::gather(context, files)?;
         let Self { checkout, target, manifests, .. } = &application;
         plan::notes(&checkout.settings, &checkout.facts, target).into_iter().for_each(|note| context.tell(note));
         manifests.warnings.iter().for_each(|warning| context.tell(remark(warning)));
         Ok(application)
     }
 
-    /// The same, and tells nothing.
+    /// Reads all of it as `read` does, and tells nothing.
     pub(super) fn read_quietly(context: &Context, files: &[PathBuf]) -> Result<Self, Failure> {
+        let application = Self::gather(context, files)?;
+        application.refuse_faults()?;
+        Ok(application)
+    }
+
+    /// Tells the faults of the manifests, if there are any.
+    pub(super) fn refuse_faults(&self) -> Result<(), Failure> {
+        match self.manifests.faults() {
+            [] => Ok(()),
+            faults => Err(places::of_rendering(faults.to_vec(), &self.images)),
+        }
+    }
+
+    fn gather(context: &Context, files: &[PathBuf]) -> Result<Self, Failure> {
         let checkout = Checkout::read(context)?;
         let target = checkout.target()?;
         let manifests = read_manifests(context, &checkout, &target, files)?;
@@ -96,7 +117,7 @@ impl Application {
     /// Reads the manifests that the checkout names, or `files` in their place.
     pub(super) fn read_manifests(&mut self, context: &Context, files: &[PathBuf]) -> Result<(), Failure> {
         self.manifests = read_manifests(context, &self.checkout, &self.target, files)?;
-        Ok(())
+        self.refuse_faults()
     }
 
     /// Writes what is decided into the outcome.
@@ -147,8 +168,7 @@ impl Application {
 
     async fn ask_for_images(&self, registry: &Registry) -> Result<Vec<Image>, Failure> {
         if !self.checkout.settings.deploy.registry_check.value {
-            let by_tag = |image| Image { reference: self.reference(image), platforms: Vec::new() };
-            return Ok(self.images.iter().map(by_tag).collect());
+            return Ok(self.images_by_tag());
         }
         let images = try_join_all(self.images.iter().map(async |settings| {
             let image = registry.resolve(&self.reference(settings)).await?;
@@ -159,6 +179,12 @@ impl Application {
         }))
         .await?;
         Ok(images)
+    }
+
+    /// The images as nobody has looked for them yet.
+    pub(super) fn images_by_tag(&self) -> Vec<Image> {
+        let by_tag = |image| Image { reference: self.reference(image), platforms: Vec::new() };
+        self.images.iter().map(by_tag).collect()
     }
 
     /// Connects to the environment's cluster, and tells which that is.
@@ -243,9 +269,10 @@ fn read_manifests(
     } else {
         files::manifests(&context.directory, files, environment)?
     };
-    let mut manifests = render::read(&layers)?;
+    let all = |errors| places::of_rendering(errors, &[]);
+    let mut manifests = render::read(&layers).map_err(all)?;
     if checkout.settings.substitute.value {
-        manifests.substitute(&plan::values(target))?;
+        manifests.substitute(&plan::values(target)).map_err(all)?;
     } else {
         manifests.remark_placeholders();
     }
@@ -272,6 +299,6 @@ fn images(checkout: &Checkout, manifests: &Manifests, ready_made: bool) -> Resul
         }
         // manifests of another renderer may carry their images already
         Err(_) if ready_made => Ok(Vec::new()),
-        Err(error) => Err(error.into()),
+        Err(errors) => Err(places::of_rendering([&errors[..], manifests.faults()].concat(), &[])),
     }
 }

@@ -132,6 +132,11 @@ impl Application {
         self.checkout.settings.contexts(&self.target.environment.value)
     }
 
+    /// The app on the cluster that leads.
+    pub(super) fn on_first(&self) -> Self {
+        self.contexts().first().map_or_else(|| self.clone(), |context| self.at(context))
+    }
+
     /// The app on each cluster of its environment.
     fn on_each(self) -> Vec<Self> {
         match self.contexts().as_slice() {

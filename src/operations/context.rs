@@ -27,4 +27,15 @@ impl Context {
     pub(super) fn tell(&self, event: impl Into<Event>) {
         self.listener.on(event.into());
     }
+
+    /// The same, with nobody to tell.
+    pub(super) fn unheard(&self) -> Self {
+        Self { listener: Arc::new(Unheard), ..self.clone() }
+    }
+}
+
+struct Unheard;
+
+impl Listener for Unheard {
+    fn on(&self, _: Event) {}
 }

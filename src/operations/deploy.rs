@@ -11,6 +11,7 @@ use super::{
     clusters, consent,
     delivery::{Delivery, Unproven},
     failure::{Failure, conclude},
+    faults,
     namespace::{self, Ground, Made},
     order, planned,
     prepare::{self, Base},
@@ -36,7 +37,7 @@ pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
         let planned = options.plan.as_deref().map(|file| planned::read(context, file)).transpose()?;
         let application = match &planned {
             Some(parts) => planned::application(context, parts, &options.files)?,
-            None => Application::read(context, &options.files)?,
+            None => faults::read(context, &options.files).await?,
         };
         if let Some(parts) = &planned {
             planned::check(context, &application, parts).await?;

@@ -19,6 +19,7 @@ mod elsewhere;
 pub(crate) mod envs;
 mod evidence;
 mod failure;
+mod faults;
 mod follow;
 pub(crate) mod history;
 mod hook_logs;

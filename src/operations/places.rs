@@ -1,10 +1,11 @@
 //! From a field the server complains about, or an image that nothing uses, to the line of the file it stands in.
+//! Where there are several, they are told in the order of the files.
 
 use super::failure::Failure;
 use crate::{
     cluster::ClusterError,
     config::ImageSettings,
-    model::{FieldPath, Origin, Problem, Rendered},
+    model::{Exit, FieldPath, Origin, Problem, Rendered},
     render::{Manifests, RenderError},
 };
 
@@ -22,7 +23,17 @@ pub(super) fn of_rendering(errors: Vec<RenderError>, images: &[ImageSettings]) -
         Some(place) => Problem::from(error).at(place),
         None => Problem::from(error),
     };
-    Failure(errors.into_iter().map(placed).collect())
+    in_order(errors.into_iter().map(placed).collect())
+}
+
+/// By file, line and column; what has no place comes last. Faults of the manifests decide the exit code.
+pub(super) fn in_order(mut problems: Vec<Problem>) -> Failure {
+    let key = |problem: &Problem| {
+        let place = problem.place.as_ref().map(|place| (place.file.clone(), place.line, place.column));
+        (problem.exit != Exit::Input, place.is_none(), place)
+    };
+    problems.sort_by_cached_key(key);
+    Failure(problems)
 }
 
 /// One problem a field, each with its place where the manifests have one.

@@ -9,7 +9,7 @@ use super::{
     application::Application,
     clusters,
     failure::{Failure, conclude},
-    namespace, planned,
+    faults, namespace, planned,
     prepare::{self, Base},
     rights,
 };
@@ -30,7 +30,7 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
-        let application = Application::read(context, &options.files)?;
+        let application = faults::read(context, &options.files).await?;
         application.describe(outcome);
         let several = application.contexts().len() > 1;
         let (asked, problems) = clusters::ask(application, async |application| plan(context, application).await).await;

@@ -3,7 +3,6 @@
 use std::{
     hash::{BuildHasher as _, RandomState},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use super::{
@@ -20,8 +19,8 @@ use crate::{
     config::ImageSettings,
     files, kinds,
     model::{
-        Event, Evidence, Exit, Image, Listener, Live, ObjectId, Origin, Problem, Reference, Release, Rendered,
-        SourceEvent, Sourced, Target, Traffic,
+        Evidence, Exit, Image, Live, ObjectId, Origin, Problem, Reference, Release, Rendered, SourceEvent, Sourced,
+        Target, Traffic,
     },
     plan::{self, Content, Planned, PlannedObject},
     registry::Registry,
@@ -177,7 +176,7 @@ pub(super) async fn check(context: &Context, application: &Application, parts: &
         return Ok(());
     }
     // what is kept, say, is told where it is carried out
-    let quiet = Context { listener: Arc::new(Unheard), ..context.clone() };
+    let quiet = context.unheard();
     let (_, problems) = clusters::ask(application.clone(), async |mut application| {
         let cluster = application.connect_quietly(context).await?;
         application.learn_kinds(&cluster).await?;
@@ -190,12 +189,6 @@ pub(super) async fn check(context: &Context, application: &Application, parts: &
     })
     .await;
     if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
-}
-
-struct Unheard;
-
-impl Listener for Unheard {
-    fn on(&self, _: Event) {}
 }
 
 /// Asks the registry for the images of the plan, and tells them.

@@ -1,5 +1,7 @@
 //! From objects and images to a plan: everything is asked, checked and rehearsed before the first write.
 
+use std::collections::HashMap;
+
 use futures::future::{join, try_join};
 
 use super::{
@@ -7,12 +9,12 @@ use super::{
     application::Application,
     apply::Step,
     failure::Failure,
-    namespace, ownership, places, prune,
+    faults, namespace, ownership, places, prune,
     rehearsal::{rehearse, release_bodies, slim, trusted},
     replicas, rights,
 };
 use crate::{
-    cluster::{Cluster, History, Survey},
+    cluster::{Cluster, ClusterError, History, Survey, Surveyed},
     kinds,
     model::{
         Ancestry, Applied, Commit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Record, RecordState, Release,
@@ -144,26 +146,31 @@ pub(super) struct Draft {
 }
 
 /// Renders the release for what is there, and rehearses every write at the server.
+///
+/// # Errors
+/// Where the manifests have faults, all of them.
 pub(super) async fn prepare(
     context: &Context,
     application: &Application,
     cluster: &Cluster,
     images: Vec<Image>,
-    base: Base,
+    mut base: Base,
 ) -> Result<Prepared, Failure> {
-    let Base { history, traffic, made, first } = base;
-    let (order, notes) = admit(application, history.last_succeeded())?;
+    let (order, notes) = admit(application, base.history.last_succeeded())?;
     for note in notes {
         context.tell(note);
     }
-    let rendered = match first.filter(|_| history.is_none() && traffic.is_none()) {
-        Some(first) => first,
-        None => release(application, &images, traffic.as_ref(), Some(&history))?,
+    let first = base.first.take().filter(|_| base.history.is_none() && base.traffic.is_none());
+    let again = || release(application, &images, base.traffic.as_ref(), Some(&base.history));
+    let rendered = match first.map_or_else(again, Ok) {
+        Ok(rendered) => rendered,
+        Err(shown) => return Err(faults::with_rehearsal(context, application, cluster, (&images, &base), shown).await),
     };
     let render::Prepared { release, skipped, notes, jobs } = rendered;
     for note in notes {
         context.tell(note);
     }
+    let Base { history, traffic, made, .. } = base;
     let draft = Draft { release, jobs, skipped, history, traffic, made, order, source: None };
     survey(context, application, cluster, draft).await
 }
@@ -178,11 +185,7 @@ pub(super) async fn survey(
     let Draft { release, jobs, skipped, history, traffic, made, order, source } = draft;
     let mut known = trusted(&history);
     known.extend(made.iter().map(|made| (&made.id, made)));
-    let (surveyed, autoscalers) = join(
-        cluster.survey(Survey { objects: &release.objects, known: &known, reads: is_judged, slim }),
-        replicas::autoscalers(cluster, &release.objects, &known),
-    )
-    .await;
+    let (surveyed, autoscalers) = look(cluster, &release.objects, &known).await;
     let mut surveyed = surveyed?;
     ownership::check(context, application, &release.objects, &surveyed.live)?;
     let rules = async {
@@ -203,6 +206,16 @@ pub(super) async fn survey(
     rights::foresee(context, cluster, &release, rules, (&changes, &gone)).await?;
     let (given, live_color) = (application.given, traffic.and_then(|traffic| traffic.color));
     Ok(Prepared { release, live, changes, equal, replicas, history, jobs, order, gone, given, source, live_color })
+}
+
+/// What the cluster has of the objects; `known` is what the last deploy wrote.
+pub(super) async fn look(
+    cluster: &Cluster,
+    objects: &[Rendered],
+    known: &HashMap<&ObjectId, &Applied>,
+) -> (Result<Surveyed, ClusterError>, Result<replicas::Autoscalers, Failure>) {
+    let survey = Survey { objects, known, reads: is_judged, slim };
+    join(cluster.survey(survey), replicas::autoscalers(cluster, objects, known)).await
 }
 
 pub(super) async fn history(application: &Application, cluster: &Cluster) -> Result<History, Failure> {
@@ -232,6 +245,25 @@ pub(super) fn release(
     traffic: Option<&Traffic>,
     history: Option<&History>,
 ) -> Result<render::Prepared, Failure> {
+    let (target, manifests) = (&application.target, &application.manifests);
+    let release = |rendering: &Rendering<'_>| render::release(target, manifests, rendering);
+    let released = rendered(application, images, (traffic, history), release);
+    released.map_err(|errors| places::of_rendering(errors, &application.images))
+}
+
+/// What can be rendered of manifests with faults.
+pub(super) fn sound(application: &Application, images: &[Image], base: &Base) -> Vec<Rendered> {
+    let (target, manifests) = (&application.target, &application.manifests);
+    let sound = |rendering: &Rendering<'_>| render::sound(target, manifests, rendering);
+    rendered(application, images, (base.traffic.as_ref(), Some(&base.history)), sound)
+}
+
+fn rendered<T>(
+    application: &Application,
+    images: &[Image],
+    (traffic, history): (Option<&Traffic>, Option<&History>),
+    render: impl FnOnce(&Rendering<'_>) -> T,
+) -> T {
     let settings = &application.checkout.settings;
     let blue_green = settings.blue_green.as_ref();
     let live_color = traffic.and_then(|traffic| traffic.color.as_deref());
@@ -252,8 +284,7 @@ pub(super) fn release(
         own: &history.filter(|_| application.given).map(|history| plan::own(&history.records)).unwrap_or_default(),
         is_first: history.is_none_or(|history| history.last_succeeded().is_none()),
     };
-    let released = render::release(&application.target, &application.manifests, &rendering);
-    released.map_err(|errors| places::of_rendering(errors, &application.images))
+    render(&rendering)
 }
 
 /// True where this very commit, with the same images, is what a colour was last proven to run: a CI job that is repeated

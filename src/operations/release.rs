@@ -5,7 +5,7 @@ use super::{
     application::Application,
     build, clusters, consent, deploy,
     failure::{Failure, conclude, interrupted},
-    push, switch,
+    faults, push, switch,
 };
 use crate::model::Outcome;
 
@@ -16,7 +16,7 @@ pub(crate) struct Options {
 
 pub(crate) async fn run(context: &Context, options: Options) -> Outcome {
     conclude(async |outcome| {
-        let application = Application::read(context, &[])?;
+        let application = faults::read(context, &[]).await?;
         if options.switch {
             switch::colors(&application)?;
         }

@@ -67,6 +67,28 @@ pub(crate) fn app_image(manifests: &Manifests, paths: &[ImagePath]) -> Result<Re
     }
 }
 
+/// Images whose name is nowhere in the manifests: told before anybody is asked for them. Whether the others are used a
+/// release tells.
+pub(crate) fn unused<'r>(
+    manifests: &Manifests,
+    repositories: impl Iterator<Item = &'r Repository>,
+    paths: &[ImagePath],
+) -> Vec<RenderError> {
+    let name = |repository: &Repository| repository.path.rsplit('/').next().map(str::to_owned).unwrap_or_default();
+    let unknown: Vec<&Repository> = repositories.filter(|of| !manifests.mention(&name(of))).collect();
+    if unknown.is_empty() {
+        return Vec::new();
+    }
+    let uses = images(manifests, paths);
+    // one of these may be meant
+    if uses.iter().any(|of| fault(manifests, of).is_some()) {
+        return Vec::new();
+    }
+    let told =
+        |repository: &Repository| RenderError::UnusedImage { repository: repository.clone(), found: texts(&uses) };
+    unknown.into_iter().map(told).collect()
+}
+
 /// What the manifests name, each once.
 pub(super) fn texts(uses: &[ImageUse]) -> Vec<String> {
     uses.iter().map(|of| of.text.clone()).collect::<BTreeSet<_>>().into_iter().collect()

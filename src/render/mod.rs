@@ -22,8 +22,8 @@ mod versions;
 
 pub(crate) use elsewhere::configuration_elsewhere;
 pub(crate) use error::RenderError;
-pub(crate) use images::app_image;
+pub(crate) use images::{app_image, unused};
 pub(crate) use read::{Manifests, read};
 pub(crate) use recorded::{Again, again};
-pub(crate) use release::{GIVEN, Prepared, Rendering, SOURCE_LABEL, print, release};
+pub(crate) use release::{GIVEN, Prepared, Rendering, SOURCE_LABEL, print, release, sound};
 pub(crate) use versions::configuration_of;

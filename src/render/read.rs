@@ -8,7 +8,7 @@ use super::{
     RenderError,
     check::{a_kind_of, untexts},
     merge,
-    repeated::{self, Repeated},
+    repeated::{self, LeftOut, Repeated},
 };
 use crate::{
     kinds,
@@ -23,6 +23,10 @@ pub(crate) struct Manifests {
     texts: Vec<SourceText>,
     /// What was read in another way than it was perhaps meant: keys that stand twice.
     pub warnings: Vec<Problem>,
+    /// What keeps them from being deployed. The objects are as if it were put right: the last of two counts, and what must
+    /// be a text is one.
+    pub(super) faults: Vec<RenderError>,
+    left_out: LeftOut,
 }
 
 /// An object at rest: as a text it takes a twentieth of the memory.
@@ -92,7 +96,7 @@ impl Manifests {
     pub(crate) fn place(&self, from: &[DocumentRef], path: &FieldPath) -> Option<Place> {
         let find = |find: fn(&SourceText, usize, &FieldPath) -> Option<Place>, document: &DocumentRef| {
             let text = self.texts.iter().find(|text| text.name == document.file)?;
-            find(text, document.document, &within(document, path))
+            find(text, document.document, &within(document, &self.left_out.as_written(document, path)))
         };
         let exact = from.iter().rev().find_map(|document| find(yaml::locate, document));
         exact.or_else(|| from.iter().find_map(|document| find(yaml::nearest, document)))
@@ -101,6 +105,16 @@ impl Manifests {
     /// The same, as errors carry it.
     pub(super) fn boxed_place(&self, from: &[DocumentRef], path: &FieldPath) -> Option<Box<Place>> {
         self.place(from, path).map(Box::new)
+    }
+
+    /// What keeps them from being deployed, though all their objects can be told.
+    pub(crate) fn faults(&self) -> &[RenderError] {
+        &self.faults
+    }
+
+    /// True where a text stands anywhere in the objects.
+    pub(super) fn mention(&self, text: &str) -> bool {
+        self.entries.iter().any(|entry| entry.json.contains(text))
     }
 }
 
@@ -114,7 +128,10 @@ fn within(document: &DocumentRef, path: &FieldPath) -> FieldPath {
     steps
 }
 
-/// Reads all texts; every fault of every object is told.
+/// Reads all texts. Manifests with [`Manifests::faults`] can be rehearsed, but not released.
+///
+/// # Errors
+/// There is an object that cannot be told; every fault of every object is told then.
 pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
     let texts = layers.base.iter().chain(&layers.overlay).cloned().collect();
     let mut reader = Reader { found: Manifests { texts, ..Manifests::default() }, errors: Vec::new() };
@@ -126,11 +143,16 @@ pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
         let names = reader.found.texts.iter().map(|text| text.name.to_string()).collect();
         reader.errors.push(RenderError::Nothing { names });
     }
-    if reader.errors.is_empty() { Ok(reader.found) } else { Err(reader.errors) }
+    if reader.errors.is_empty() {
+        return Ok(reader.found);
+    }
+    reader.errors.append(&mut reader.found.faults);
+    Err(reader.errors)
 }
 
 struct Reader {
     found: Manifests,
+    /// What loses an object.
     errors: Vec<RenderError>,
 }
 
@@ -151,39 +173,56 @@ impl Reader {
                 Err(error) => self.errors.push(error.into()),
             }
         }
-        self.refuse_twins(&entries);
+        let twins = self.twins(&entries);
+        for first in twins.into_iter().rev() {
+            entries.remove(first);
+        }
         entries
     }
 
-    fn refuse_twins(&mut self, entries: &[Entry]) {
-        let mut seen: HashMap<&ObjectId, &Entry> = HashMap::new();
-        for entry in entries {
-            if let Some(first) = seen.insert(&entry.id, entry) {
+    /// Tells objects of one identity; the positions of all but the last, in ascending order.
+    fn twins(&mut self, entries: &[Entry]) -> Vec<usize> {
+        let mut seen: HashMap<&ObjectId, usize> = HashMap::new();
+        let mut twins = Vec::new();
+        for (position, entry) in entries.iter().enumerate() {
+            if let Some(first) = seen.insert(&entry.id, position) {
                 let start = FieldPath::default();
-                let first = self.found.boxed_place(&first.from, &start);
                 let place = self.found.boxed_place(&entry.from, &start);
-                self.errors.push(RenderError::Twice { object: entry.id.clone().into(), first, place });
+                let other = self.found.boxed_place(&entries[first].from, &start);
+                self.found.faults.push(RenderError::Twice { object: entry.id.clone().into(), first: other, place });
+                twins.push(first);
             }
         }
+        twins.sort_unstable();
+        twins
     }
 
     fn object(&mut self, body: Value, at: DocumentRef) -> Option<Object> {
         let from = vec![at];
         match self.checked(body, &from) {
             Ok(mut object) => {
-                for repeated in repeated::settle(&mut object) {
-                    self.tell_repeated(&object, repeated);
-                }
-                for untext in untexts(&object) {
-                    let place = self.found.boxed_place(&object.from, &untext.path);
-                    let path = untext.path.to_string();
-                    self.errors.push(RenderError::NotText { path, found: untext.found, place });
-                }
+                let repeated = repeated::settle(&mut object);
+                let entries: Vec<FieldPath> = repeated.iter().map(|repeated| repeated.path.clone()).collect();
+                repeated.into_iter().for_each(|repeated| self.tell_repeated(&object, repeated));
+                // from here on a place is looked for by where it is now
+                entries.into_iter().for_each(|entry| self.found.left_out.add(&object.from[0], entry));
+                self.make_texts(&mut object);
                 Some(object)
             }
             Err(error) => {
                 self.errors.push(error);
                 None
+            }
+        }
+    }
+
+    fn make_texts(&mut self, object: &mut Object) {
+        for untext in untexts(object) {
+            let place = self.found.boxed_place(&object.from, &untext.path);
+            let path = untext.path.to_string();
+            self.found.faults.push(RenderError::NotText { path, found: untext.found, place });
+            if let Some(value) = untext.path.find_mut(&mut object.body) {
+                *value = value.to_string().into();
             }
         }
     }
@@ -196,7 +235,7 @@ impl Reader {
             self.found.boxed_place(&object.from, &other),
         );
         if differs {
-            self.errors.push(RenderError::Repeated { object: id.into(), what, first: place, place: other });
+            self.found.faults.push(RenderError::Repeated { object: id.into(), what, first: place, place: other });
             return;
         }
         let text = format!("{what} stands twice: the last one wins");
@@ -258,7 +297,7 @@ impl Reader {
                 (Some(_), true) => {}
                 (None, true) => {
                     let place = self.found.boxed_place(&over.from, &FieldPath::default());
-                    self.errors.push(RenderError::NothingToDelete { object: over.id.into(), place });
+                    self.found.faults.push(RenderError::NothingToDelete { object: over.id.into(), place });
                 }
                 (Some(entry), false) => {
                     let merged = Entry::clean(self.merged(entry.object(), over));
@@ -393,6 +432,10 @@ mod tests {
         Layers { base: texts(&[("kubernetes/a.yaml", text)]), overlay: Vec::new() }
     }
 
+    fn faults(layers: &Layers) -> Vec<RenderError> {
+        read(layers).map_or_else(|errors| errors, |manifests| manifests.faults)
+    }
+
     fn object(text: &str) -> Object {
         let manifests = read(&base(text)).unwrap_or_else(|errors| panic!("{errors:?}"));
         manifests.objects().next().unwrap()
@@ -460,7 +503,7 @@ mod tests {
                 "write `apiVersion: apps/v1`",
             ),
         ] {
-            let errors = read(&base(text)).map(|_| panic!("{text}")).unwrap_err();
+            let errors = faults(&base(text));
             let [error] = &errors[..] else { panic!("{errors:?}") };
             let place = error.place().unwrap_or_else(|| panic!("{error}"));
             assert_eq!((place.file.as_str(), place.line), ("kubernetes/a.yaml", line), "{error}");
@@ -514,7 +557,8 @@ mod tests {
         let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - env:\n\
                     \u{20}   - name: A\n      value: '1'\n    - name: A\n      valueFrom: {}\n---\nkind: Pod\n";
         let errors = read(&base(text)).unwrap_err();
-        assert_eq!(errors.len(), 2, "{errors:?}");
+        let [nameless, errors @ ..] = &errors[..] else { panic!("{errors:?}") };
+        assert_eq!((nameless.place().unwrap().line, errors.len()), (12, 1), "{nameless}, {errors:?}");
         assert_eq!(errors[0].to_string(), "the variable `A` stands twice in pod/a, and the two differ");
         let place = errors[0].place().unwrap();
         assert_eq!(
@@ -526,11 +570,29 @@ mod tests {
     }
 
     #[test]
+    fn objects_with_faults_are_as_if_these_were_put_right() {
+        let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - env:\n\
+                    \u{20}   - {name: A, value: '1'}\n    - {name: A, value: 2}\n    - {name: B, val: x}\n";
+        let twin = text.replace("B, val", "C, val");
+        let manifests = read(&base(&format!("{text}---\n{twin}"))).unwrap();
+        let objects: Vec<_> = manifests.objects().collect();
+        let [pod] = &objects[..] else { panic!("{objects:?}") };
+        let env = &pod.body["spec"]["containers"][0]["env"];
+        assert_eq!(env, &json!([{"name": "A", "value": "2"}, {"name": "C", "val": "x"}]));
+        let place = |path: &str| manifests.place(&pod.from, &FieldPath::parse(path)).unwrap().to_string();
+        assert_eq!(place("spec.containers[0].env[1].val"), "kubernetes/a.yaml:19:17");
+        let told: Vec<_> = manifests.faults().iter().map(|fault| (fault.code(), fault.place().unwrap().line)).collect();
+        let expected =
+            [("duplicate-key", 8), ("manifest", 8), ("duplicate-key", 18), ("manifest", 18), ("object-twice", 11)];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn values_of_secrets_are_in_no_error() {
         let secret =
             "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {a: aHVudGVyMg==}\nstringData: {b: tiger7}\n";
         for broken in [secret.replace("tiger7", "123456"), secret.replace("tiger7}", "tiger7")] {
-            let errors = read(&base(&broken)).unwrap_err();
+            let errors = faults(&base(&broken));
             let told: Vec<_> = errors.into_iter().map(Problem::from).map(|problem| format!("{problem:?}")).collect();
             assert!(!told[0].contains("tiger7") && !told[0].contains("123456"), "{told:?}");
         }
@@ -541,7 +603,7 @@ mod tests {
         let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n";
         let layers =
             Layers { base: texts(&[("a.yaml", pod), ("b.yaml", &format!("---\n{pod}"))]), overlay: Vec::new() };
-        let errors = read(&layers).unwrap_err();
+        let errors = faults(&layers);
         assert_eq!(errors[0].to_string(), "pod/a stands twice in the manifests");
         assert_eq!(errors[0].place().unwrap().to_string(), "b.yaml:2:1");
         assert_eq!(errors[0].hints(), ["remove one of them; the other one is in a.yaml:1:1"]);
@@ -574,7 +636,7 @@ mod tests {
 
         let orphan = "{apiVersion: v1, kind: Pod, metadata: {name: x}, $patch: delete}";
         let layers = Layers { overlay: texts(&[("k/qa/x.yaml", orphan)]), ..layers };
-        assert!(matches!(read(&layers).unwrap_err()[..], [RenderError::NothingToDelete { .. }]));
+        assert!(matches!(faults(&layers)[..], [RenderError::NothingToDelete { .. }]));
     }
 
     #[test]

@@ -69,12 +69,24 @@ const LARGEST_OBJECT: usize = 3 * 1024 * 1024;
 /// To find the place of a fault costs reading its file again.
 const MOST_ERRORS: usize = 50;
 
-/// Makes the release; every fault of every object is told.
+/// Makes the release.
+///
+/// # Errors
+/// Every fault of every object, those of the manifests with them.
 pub(crate) fn release(
     target: &Target,
     manifests: &Manifests,
     rendering: &Rendering<'_>,
 ) -> Result<Prepared, Vec<RenderError>> {
+    worked(target, manifests, rendering).finish()
+}
+
+/// What [`release`] can make of manifests with faults: nothing to apply, but enough to be rehearsed.
+pub(crate) fn sound(target: &Target, manifests: &Manifests, rendering: &Rendering<'_>) -> Vec<Rendered> {
+    worked(target, manifests, rendering).objects
+}
+
+fn worked<'r>(target: &'r Target, manifests: &'r Manifests, rendering: &'r Rendering<'r>) -> Work<'r> {
     let mut work = Work::new(target, manifests, rendering);
     work.gather_configuration();
     for object in manifests.objects() {
@@ -85,7 +97,7 @@ pub(crate) fn release(
             break;
         }
     }
-    work.finish()
+    work
 }
 
 struct Work<'r> {
@@ -282,6 +294,7 @@ impl<'r> Work<'r> {
                 self.errors.push(RenderError::NoColor { label, color });
             }
         }
+        self.errors.extend_from_slice(self.manifests.faults());
         if !self.errors.is_empty() {
             return Err(self.errors);
         }

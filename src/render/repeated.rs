@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{merge, template};
 use crate::{
     kinds,
-    model::{FieldPath, Object},
+    model::{DocumentRef, FieldPath, Object, PathStep},
 };
 
 /// An entry that a later one of the same key stands for.
@@ -20,7 +20,41 @@ pub(super) struct Repeated {
     pub differs: bool,
 }
 
-/// Finds what stands twice; of entries that are alike the last one stays.
+/// Which entries of lists the objects do not have any more, by the document and as they stand in it: what comes after
+/// them has another index there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LeftOut(Vec<(DocumentRef, FieldPath)>);
+
+impl LeftOut {
+    pub(super) fn add(&mut self, document: &DocumentRef, entry: FieldPath) {
+        self.0.push((document.clone(), entry));
+    }
+
+    /// Where a field of the object stands in the document.
+    pub(super) fn as_written(&self, document: &DocumentRef, path: &FieldPath) -> FieldPath {
+        let mut written = FieldPath::default();
+        for step in &path.0 {
+            match step {
+                PathStep::Index(index) => {
+                    let index = self.of_list(document, &written).fold(*index, |at, gone| at + usize::from(gone <= at));
+                    written = written.index(index);
+                }
+                PathStep::Key(key) => written = written.key(key),
+            }
+        }
+        written
+    }
+
+    /// The indexes that are left out of a list, in ascending order.
+    fn of_list(&self, document: &DocumentRef, list: &FieldPath) -> impl Iterator<Item = usize> {
+        self.0.iter().filter(move |(of, _)| of == document).filter_map(move |(_, entry)| match entry.0.split_last() {
+            Some((PathStep::Index(index), above)) if *above == list.0 => Some(*index),
+            _ => None,
+        })
+    }
+}
+
+/// Finds what stands twice; the last one stays.
 pub(super) fn settle(object: &mut Object) -> Vec<Repeated> {
     let mut found = Vec::new();
     for (path, list) in lists(object) {
@@ -33,17 +67,15 @@ pub(super) fn settle(object: &mut Object) -> Vec<Repeated> {
 
 fn settle_list(items: &mut Vec<Value>, list: &str, path: &FieldPath, found: &mut Vec<Repeated>) {
     let keys: Vec<_> = items.iter().map(|item| key(list, item)).collect();
-    let mut alike = Vec::new();
+    let mut earlier = Vec::new();
     for (index, key) in keys.iter().enumerate().filter(|(_, key)| key.is_some()) {
         let Some(last) = keys.iter().rposition(|other| other == key).filter(|last| *last > index) else { continue };
         let differs = with_protocol(&items[index]) != with_protocol(&items[last]);
-        if !differs {
-            alike.push(index);
-        }
+        earlier.push(index);
         let what = named(list, &items[index]);
         found.push(Repeated { what, path: path.index(index), other: path.index(last), differs });
     }
-    for index in alike.into_iter().rev() {
+    for index in earlier.into_iter().rev() {
         items.remove(index);
     }
 }
@@ -171,8 +203,30 @@ mod tests {
         );
         let web = &pod.body["spec"]["containers"][0];
         let names: Vec<_> = web["env"].as_array().unwrap().iter().map(|entry| &entry["name"]).collect();
-        assert_eq!(names, ["B", "A", "B", "C"]);
+        assert_eq!(names, ["A", "B", "C"]);
         assert_eq!(web["ports"].as_array().unwrap().len(), 2);
+        assert_eq!(web["volumeMounts"], json!([{"name": "b", "mountPath": "/x"}]));
+    }
+
+    #[test]
+    fn what_comes_after_an_entry_that_is_left_out_is_found_where_it_was_written() {
+        let document = |number| DocumentRef { file: "a.yaml".into(), document: number, line: 1, item: None };
+        let mut left_out = LeftOut::default();
+        for entry in ["c[0]", "c[1].env[0]", "c[1].env[1]", "c[1].env[4]"] {
+            left_out.add(&document(0), FieldPath::parse(entry));
+        }
+        for (path, written) in [
+            ("c[0].env[0].value", "c[1].env[2].value"),
+            ("c[0].env[1]", "c[1].env[3]"),
+            ("c[0].env[2]", "c[1].env[5]"),
+            ("c[0].ports[0]", "c[1].ports[0]"),
+            ("c[1].env[0]", "c[2].env[0]"),
+            ("d[0]", "d[0]"),
+        ] {
+            let path = FieldPath::parse(path);
+            assert_eq!(left_out.as_written(&document(0), &path), FieldPath::parse(written));
+            assert_eq!(left_out.as_written(&document(1), &path), path);
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ impl Manifests {
     /// Puts the values into every text of every object, never into a key. A text stays a text, whatever stands in it then.
     ///
     /// # Errors
-    /// Names that are not known, and those that have no value here; all are told.
+    /// Names that are not known, and those that have no value here; all are told, and other faults with them.
     pub(crate) fn substitute(&mut self, values: &Values) -> Result<(), Vec<RenderError>> {
         let mut errors = Vec::new();
         for position in 0..self.entries.len() {
@@ -31,7 +31,11 @@ impl Manifests {
             object.id.namespace = object.id.namespace.and_then(|_| text("/metadata/namespace"));
             self.entries[position] = Entry::new(object);
         }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
+        if errors.is_empty() {
+            return Ok(());
+        }
+        errors.append(&mut self.faults);
+        Err(errors)
     }
 
     /// Warns of placeholders that nobody asked to fill: they would be deployed as they are.

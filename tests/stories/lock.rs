@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::refusals::{TWICE, places};
 use crate::support::{Project, Running, manifests};
 
 /// A pushed project with two commits, whose lock expires soon.
@@ -112,6 +113,21 @@ fn until(mut holds: impl FnMut() -> bool) {
         assert!(started.elapsed() < Duration::from_secs(60), "the condition never held");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Whoever will not write anything does not wait in the queue.
+#[test]
+fn faults_of_the_manifests_are_told_while_another_run_holds_the_lock() {
+    let rivals = Rivals::new("beside");
+    let first = rivals.start_watching(&rivals.newer, &[]);
+    rivals.project.write("kubernetes/twice.yaml", TWICE);
+    let second = rivals.start(&rivals.newer, &[]).wait().expect(2);
+    second.within(10.0);
+    let at = |line, column| ("kubernetes/twice.yaml".to_owned(), line, column);
+    assert_eq!(places(&second), [at(11, 11), at(12, 21)]);
+    assert!(rivals.lease()["metadata"]["annotations"]["shipway.dev/waiting"].is_null());
+    signal(&first, "-INT");
+    first.wait().expect(130);
 }
 
 #[test]

@@ -149,16 +149,124 @@ fn every_fault_of_the_manifests_is_told_at_once_with_its_place() {
     let twice = "          env:\n            - {name: A, value: '1'}\n            - {name: A, value: '2'}\n";
     let job = std::fs::read_to_string(project.root().join("kubernetes/migrate.yaml")).expect("a manifest");
     project.write("kubernetes/migrate.yaml", &format!("{job}{twice}"));
-    // what the files alone show comes first, and asks the cluster nothing
+    // what the files alone show, and what only the server knows
+    let expected = [
+        ("duplicate-key", "kubernetes/migrate.yaml", 19, 15, "the variable `A` stands twice"),
+        ("manifest", "kubernetes/service.yaml", 8, 7, "expected a number"),
+        ("manifest", "kubernetes/web.yaml", 6, 3, "unknown field `spec.replica`"),
+    ];
+    for verb in ["plan", "deploy"] {
+        let run = project.run(&[verb, "--output", "json"]).expect(2);
+        assert_eq!(places(&run), expected.map(|(_, file, line, column, _)| (file.to_owned(), line, column)), "{verb}");
+        for (problem, (code, .., text)) in problems(&run).iter().zip(expected) {
+            assert_eq!(problem["code"], code, "{problem}");
+            assert!(problem["text"].as_str().is_some_and(|told| told.contains(text)), "{problem}");
+        }
+        run.within(10.0);
+    }
     let run = project.run(&["deploy"]).expect(2);
-    run.says("kubernetes/migrate.yaml:19:15").says("`A` stands twice").within(2.0);
-
-    project.write("kubernetes/migrate.yaml", &job);
-    let run = project.run(&["deploy"]).expect(2);
-    run.says("kubernetes/web.yaml:6:3").says("unknown field `spec.replica`");
-    run.says("kubernetes/service.yaml:8:7").says("expected a number");
-    assert!(run.seconds < 10.0, "told after {:.0} s", run.seconds);
+    run.says("kubernetes/migrate.yaml:19:15").says("kubernetes/service.yaml:8:7").says("kubernetes/web.yaml:6:3");
     assert_untouched(&project);
+    assert_eq!(kubectl(&project, &["get", "leases", "-o", "name"], ""), "");
+
+    // a command that only reads asks no server
+    let run = project.run(&["render"]).expect(2);
+    run.says("kubernetes/migrate.yaml:19:15").never_says("kubernetes/web.yaml");
+}
+
+fn problems(run: &Run) -> Vec<Value> {
+    run.outcome()["problems"].as_array().cloned().unwrap_or_default()
+}
+
+/// File, line and column of each problem.
+pub(super) fn places(run: &Run) -> Vec<(String, u64, u64)> {
+    let number = |value: &Value| value.as_u64().unwrap_or_default();
+    let place = |problem: &Value| {
+        let place = &problem["place"];
+        (place["file"].as_str().unwrap_or_default().to_owned(), number(&place["line"]), number(&place["column"]))
+    };
+    problems(run).iter().map(place).collect()
+}
+
+pub(super) const TWICE: &str = "apiVersion: v1\nkind: Pod\nmetadata:\n  name: twice\nspec:\n  containers:\n    - name: one\n      \
+                     image: one:1\n      env:\n        - {name: A, value: '1'}\n        - {name: A, value: '2'}\n        \
+                     - {name: B, val: '2'}\n";
+
+/// With a fault that the server alone knows.
+fn once() -> String {
+    TWICE.replace("{name: A, value: '1'}", "{name: C, value: '1'}")
+}
+
+#[test]
+fn what_may_not_be_released_is_told_with_the_other_faults() {
+    let project = project("elsewhere");
+    project.write("kubernetes/one.yaml", &once());
+    let other = map("other", "a: b").replace("  name: other\n", "  name: other\n  namespace: elsewhere\n");
+    project.write("kubernetes/other.yaml", &other);
+    for verb in ["plan", "deploy"] {
+        let run = project.run(&[verb, "--output", "json"]).expect(2);
+        let at = |file: &str, line, column| (format!("kubernetes/{file}"), line, column);
+        assert_eq!(places(&run), [at("one.yaml", 12, 21), at("other.yaml", 5, 3)], "{}", run.transcript());
+    }
+    assert_untouched(&project);
+}
+
+/// What comes after an entry that does not count is found where it stands.
+#[test]
+fn faults_of_one_object_are_told_where_they_stand() {
+    let project = project("oneobject");
+    project.write("kubernetes/twice.yaml", TWICE);
+    project.write("kubernetes/settings.yaml", &map("settings", "port: 80"));
+    let run = project.run(&["deploy", "--output", "json"]).expect(2);
+    let at = |file: &str, line, column| (format!("kubernetes/{file}"), line, column);
+    assert_eq!(places(&run), [at("settings.yaml", 6, 3), at("twice.yaml", 11, 11), at("twice.yaml", 12, 21)]);
+    assert_untouched(&project);
+}
+
+#[test]
+fn an_image_that_nothing_uses_is_told_with_the_other_faults() {
+    let project = project("unusedimage");
+    let image = format!("{}/base/busybox", project.bench.variable("REGISTRY"));
+    project.write("shipway.yaml", &format!("images:\n  - name: {image}\n  - name: {image}-two\n"));
+    project.write("kubernetes/twice.yaml", TWICE);
+    let run = project.run(&["deploy", "--output", "json"]).expect(2);
+    let at = |file: &str, line, column| (file.to_owned(), line, column);
+    let twice = "kubernetes/twice.yaml";
+    assert_eq!(places(&run), [at(twice, 11, 11), at(twice, 12, 21), at("shipway.yaml", 3, 5)]);
+    project.write(twice, &once());
+    let run = project.run(&["deploy", "--output", "json"]).expect(2);
+    assert_eq!(places(&run), [at(twice, 12, 21), at("shipway.yaml", 3, 5)]);
+    assert_untouched(&project);
+}
+
+#[test]
+fn faults_in_a_namespace_that_is_not_there_yet_are_told_and_nothing_is_made() {
+    let project = small::project("notyet", "one");
+    project.write("kubernetes/twice.yaml", TWICE);
+    for verb in ["plan", "deploy"] {
+        let run = project.run(&[verb, "--output", "json"]).expect(2);
+        run.within(10.0);
+        let at = |line, column| ("kubernetes/twice.yaml".to_owned(), line, column);
+        assert_eq!(places(&run), [at(11, 11), at(12, 21)]);
+    }
+    let namespace = project.namespace("qa");
+    let found = project.bench.kubectl(&["get", "namespace", &namespace, "--ignore-not-found", "-o", "name"]);
+    assert_eq!(found, "");
+}
+
+#[test]
+fn faults_of_the_files_do_not_wait_for_a_server() {
+    let mut project = project("nobody");
+    project.write("kubernetes/twice.yaml", TWICE);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = format!("https://{}", silent.local_addr().expect("an address"));
+    for server in ["https://127.0.0.1:1", &silent] {
+        project.set("SHIPWAY_SERVER", server);
+        for verb in ["plan", "deploy"] {
+            let run = project.run(&[verb]).expect(2);
+            run.says("kubernetes/twice.yaml:11:11").never_says("127.0.0.1").within(8.0);
+        }
+    }
 }
 
 #[test]
