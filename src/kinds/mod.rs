@@ -329,7 +329,7 @@ mod tests {
             rules: &Rules { status: rules(&header, live), ..RULES },
             baseline: &Baseline::new(),
             changed: true,
-            renewed: true,
+            renewed: Some(jiff::Timestamp::UNIX_EPOCH),
             backed: header.get("backed").is_some(),
             aimless: header.get("aimless").is_some(),
             closing: header.get("closing").is_some(),

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::read;
@@ -30,8 +31,9 @@ pub(crate) struct Observation<'o> {
     pub baseline: &'o Baseline,
     /// False where this deploy found the object as it should be, and its pods with it.
     pub changed: bool,
-    /// True where this deploy changed anything at all: what failed before may come right without being touched itself.
-    pub renewed: bool,
+    /// When this deploy last wrote anything at all, by the server's clock; none where it changed nothing. What failed before may
+    /// come right without being touched itself.
+    pub renewed: Option<Timestamp>,
     /// For a Service: a workload of this rollout is meant to run behind it.
     pub backed: bool,
     /// For a Service: no workload of this rollout has such pods, not even one of no replicas.

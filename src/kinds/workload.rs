@@ -292,13 +292,22 @@ pub(super) fn creation_failure(o: &Observation<'_>, owner: &Value) -> Option<Fin
     let id = &o.applied.id;
     if let Some(condition) = read::true_condition(owner, "ReplicaFailure") {
         let finding = creation_finding(id, condition.message).with("since", condition.since);
-        return Some(if event.is_some() || is_new(o, condition.since) { finding } else { from_before(o, finding) });
+        let is_new = event.is_some_and(|event| tells_of_now(o, event)) || is_new(o, condition.since);
+        return Some(if is_new { finding } else { from_before(o, finding) });
     }
     let event = event?;
     // none is told when it is over, but a pod that was made since
     let made = |pod: &&Value| read::text(pod, &["metadata", "creationTimestamp"]).parse::<Timestamp>().ok();
     let is_over = pods_of(o.children, read::uid(owner)).iter().any(|pod| made(pod) >= event_time::of(event));
-    (!is_over).then(|| creation_finding(id, read::text(event, &["message"])))
+    let finding = || creation_finding(id, read::text(event, &["message"]));
+    (!is_over).then(|| if tells_of_now(o, event) { finding() } else { from_before(o, finding()) })
+}
+
+/// Between the list of events and the write that mends what they tell of, an owner that stays as it is may be refused once
+/// more. Event times are whole seconds.
+fn tells_of_now(o: &Observation<'_>, event: &Value) -> bool {
+    let is_later = |written| event_time::of(event).is_none_or(|told| told > written);
+    o.changed || o.renewed.is_none_or(is_later)
 }
 
 /// Since this deploy wrote the object, by the server's clock.
@@ -313,7 +322,7 @@ fn is_new(o: &Observation<'_>, since: &str) -> bool {
 /// taken for true.
 fn from_before(o: &Observation<'_>, finding: Finding) -> Finding {
     const UNCHANGED: Weight = Weight::Grace(10.0);
-    let weight = if o.renewed { Weight::Wait } else { UNCHANGED };
+    let weight = if o.renewed.is_some() { Weight::Wait } else { UNCHANGED };
     let finding = Finding { weight, ..finding };
     // any write makes a controller look again, and this one changes no pod
     let command = format!("`kubectl{} annotate {} retry=now --overwrite`", in_namespace(&o.applied.id), o.applied.id);

@@ -566,13 +566,19 @@ mod tests {
         story.pass(6.0);
         assert_eq!(story.end().problems, []);
 
+        let mut quota = quota;
+        quota.applied.at = Some("2026-05-04T12:00:05Z".to_owned());
         let mut story = refused_before(&[quota]);
-        story.pass(20.0);
         let about = json!({"kind": "ReplicaSet", "namespace": "demo", "name": "web-new", "uid": "web-new-uid"});
-        story.see(
+        let refused = |at: &str| {
             json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "demo", "uid": "e"},
-            "involvedObject": about, "type": "Warning", "reason": "FailedCreate", "message": "exceeded quota: small"}),
-        );
+                "involvedObject": about, "type": "Warning", "reason": "FailedCreate", "lastTimestamp": at,
+                "message": "exceeded quota: small"})
+        };
+        story.see(refused("2026-05-04T12:00:05Z"));
+        story.pass(20.0);
+        assert!(story.end.is_none(), "it was refused once more before the quota was written");
+        story.see(refused("2026-05-04T12:00:06Z"));
         story.pass(3.0);
         assert_eq!(story.finding().0, "quota-exceeded", "it has tried again");
     }

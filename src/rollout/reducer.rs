@@ -115,7 +115,9 @@ impl Rollout {
         (rules, now): (Rules, Timestamp),
         selections: fn(&str, &[Watched]) -> Vec<Selection>,
     ) -> Self {
-        let renewed = watched.iter().any(|watched| watched.changed);
+        let written =
+            |watched: &Watched| watched.applied.at.as_deref().and_then(|at| at.parse().ok()).unwrap_or_default();
+        let renewed: Option<Timestamp> = watched.iter().filter(|watched| watched.changed).map(written).max();
         let (plain, judged): (Vec<_>, Vec<_>) = watched
             .into_iter()
             .partition(|watched| kinds::is_plain(&watched.applied.id.group, &watched.applied.id.kind));

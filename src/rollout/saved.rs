@@ -137,7 +137,7 @@ pub(super) fn look(watched: &Watched, backed: bool, scene: &Scene<'_>, manner: &
         aimless: false,
         closing: false,
         saved: manner.saved,
-        renewed: false,
+        renewed: None,
     })
 }
 

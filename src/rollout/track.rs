@@ -28,8 +28,8 @@ pub(super) struct Track {
     pub watched: Watched,
     /// For a Service: a workload of this rollout stands behind it.
     pub backed: bool,
-    /// This deploy changed something, if not this.
-    pub renewed: bool,
+    /// When this deploy last wrote something, if not this.
+    pub renewed: Option<Timestamp>,
     /// For a Service: nothing of this rollout is selected by it.
     pub aimless: bool,
     pub verdict: Verdict,
@@ -75,7 +75,7 @@ pub(super) struct Surroundings<'r> {
 
 impl Track {
     /// One for each object; a Service knows whether a workload among them stands behind it.
-    pub(super) fn all(judged: Vec<Watched>, renewed: bool, now: Timestamp) -> Vec<Self> {
+    pub(super) fn all(judged: Vec<Watched>, renewed: Option<Timestamp>, now: Timestamp) -> Vec<Self> {
         let (backing, at_all) = (Backing::of(&judged), Backing::even_at_zero(&judged));
         let is_backed = |watched: &Watched| watched.applied.id.kind == "Service" && backing.stands_behind(watched);
         let aims: Vec<(bool, bool)> =
@@ -84,7 +84,7 @@ impl Track {
         judged.into_iter().zip(aims).map(new).collect()
     }
 
-    pub(super) fn new(watched: Watched, (backed, renewed): (bool, bool), now: Timestamp) -> Self {
+    pub(super) fn new(watched: Watched, (backed, renewed): (bool, Option<Timestamp>), now: Timestamp) -> Self {
         Self {
             backed,
             renewed,
