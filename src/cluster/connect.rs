@@ -1,8 +1,9 @@
 //! One client a process.
 
 use std::{
+    collections::HashSet,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +23,7 @@ use super::{
     proxy::proxy_for,
     request::Call,
 };
-use crate::model::{Connection, ConnectionOptions, Listener, Redactor, Stop};
+use crate::model::{Connection, ConnectionOptions, Listener, Redactor, Resource, Stop};
 
 /// The API server of one cluster. Clones share the connection.
 #[derive(Clone)]
@@ -52,6 +53,7 @@ pub(super) struct Inner {
     pub listener: Arc<dyn Listener>,
     pub outage: Mutex<Outage>,
     pub concurrency: Concurrency,
+    pub with_status: Mutex<HashSet<Resource>>,
 }
 
 impl Inner {
@@ -61,8 +63,15 @@ impl Inner {
         redactor: Redactor,
         listener: Arc<dyn Listener>,
     ) -> Self {
-        let (outage, concurrency) = (Mutex::default(), Concurrency::new());
-        Self { client, connection, credential, redactor, listener, outage, concurrency }
+        let (outage, concurrency, with_status) = (Mutex::default(), Concurrency::new(), Mutex::default());
+        Self { client, connection, credential, redactor, listener, outage, concurrency, with_status }
+    }
+}
+
+impl Cluster {
+    /// Custom resources of which discovery has told that their status is written apart.
+    pub(super) fn with_status(&self) -> MutexGuard<'_, HashSet<Resource>> {
+        self.inner.with_status.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -25,7 +25,10 @@ const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGrou
 impl Cluster {
     /// What is served of kinds that are not built in, in the order asked for. Two requests for all of them.
     pub(crate) async fn serves(&self, kinds: &[Resource]) -> Result<Vec<Served>, ClusterError> {
-        let known = self.discover().await?;
+        let lists = self.discovery().await?;
+        let known = self.known(&lists)?;
+        let apart = lists.iter().flat_map(|list| resources(list, has_status)).filter(|known| kinds.contains(known));
+        self.with_status().extend(apart);
         Ok(kinds.iter().map(|asked| find(&known, &asked.group, &asked.version, &asked.kind)).collect())
     }
 
@@ -38,7 +41,11 @@ impl Cluster {
     }
 
     async fn discover(&self) -> Result<Vec<Resource>, ClusterError> {
-        let known: Vec<_> = self.discovery().await?.iter().flat_map(resources).collect();
+        self.known(&self.discovery().await?)
+    }
+
+    fn known(&self, lists: &[Value]) -> Result<Vec<Resource>, ClusterError> {
+        let known: Vec<_> = lists.iter().flat_map(|list| resources(list, |_| true)).collect();
         if known.is_empty() {
             return Err(ClusterError::Nonsense {
                 server: self.connection().server.clone(),
@@ -74,13 +81,18 @@ impl Cluster {
     }
 }
 
-/// The resources of an APIGroupDiscoveryList, in the server's order of preference.
-fn resources(list: &Value) -> Vec<Resource> {
+/// True where the status is written apart from the rest.
+fn has_status(resource: &Value) -> bool {
+    resource["subresources"].as_array().into_iter().flatten().any(|part| part["subresource"] == "status")
+}
+
+/// The resources of an APIGroupDiscoveryList that are asked for, in the server's order of preference.
+fn resources(list: &Value, wanted: fn(&Value) -> bool) -> Vec<Resource> {
     let mut found = Vec::new();
     for group in list["items"].as_array().into_iter().flatten() {
         let name = group.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
         for version in group["versions"].as_array().into_iter().flatten() {
-            for resource in version["resources"].as_array().into_iter().flatten() {
+            for resource in version["resources"].as_array().into_iter().flatten().filter(|one| wanted(one)) {
                 let text = |pointer| resource.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
                 found.push(Resource {
                     group: name.to_owned(),
@@ -125,7 +137,7 @@ mod tests {
                 {"version": "v2", "resources": [{"resource": "gadgets", "responseKind": {"kind": "Gadget"}, "scope": "Cluster"}]},
                 {"version": "v1", "resources": [{"resource": "gadgets", "responseKind": {"kind": "Gadget"}, "scope": "Cluster"}]}]},
         ]});
-        let known = resources(&list);
+        let known = resources(&list, |_| true);
         let rows = [
             (("", "v1", "Pod"), Served::As(known[0].clone())),
             (("extensions", "v1beta1", "Deployment"), Served::Otherwise(vec!["apps/v1".to_owned()])),

@@ -9,6 +9,7 @@ mod concurrency;
 mod connect;
 mod copies;
 mod credential;
+mod definition;
 mod discovery;
 mod error;
 mod fence;

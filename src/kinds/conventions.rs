@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{Judgement, Observation, command::describe, observation::present, read};
-use crate::model::Verdict;
+use crate::model::{Question, Reply, Verdict};
 
 /// Seconds for a status that may never come.
 const STATUS: f64 = 10.0;
@@ -24,13 +24,22 @@ pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
         if o.saved {
             return Judgement::assumed("it has no status");
         }
-        return Judgement { patience: Some(STATUS), ..Judgement::waiting("a status", None) };
+        return without_status(o);
     };
     let generation = read::number(live, &["metadata", "generation"]).unwrap_or(0).max(o.applied.generation);
     if is_of_before(status, generation) {
         return Judgement::waiting("its controller to see the change", None);
     }
     by_conditions(o, live).unwrap_or_else(|| by_phase(o, status))
+}
+
+/// One that its definition allows may still come; none is waited for where there can be none.
+fn without_status(o: &Observation<'_>) -> Judgement {
+    let question = Question::HasStatus(o.applied.resource.clone());
+    if o.replies.get(&question) == Some(&Reply::HasStatus(false)) {
+        return Judgement::assumed("its kind has no status");
+    }
+    Judgement { patience: Some(STATUS), questions: vec![question], ..Judgement::waiting("a status", None) }
 }
 
 /// True where the controller has not seen this generation: Argo Rollouts writes the number as a text.

@@ -23,7 +23,10 @@ use serde_json::Value;
 use crate::model::{ObjectId, Reference, Resource, Stage};
 
 pub(crate) use observation::{Baseline, Judgement, Observation};
-pub(crate) use pod::{advance, awaiting, begun, endings, image_ids, is_alive, is_ready, last_run, ready_since, reason};
+pub(crate) use persistent_volume_claim::stays_true;
+pub(crate) use pod::{
+    advance, awaiting, begun, endings, image_ids, is_alive, is_ready, is_ready_unasked, last_run, ready_since, reason,
+};
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
 
@@ -221,7 +224,9 @@ mod tests {
         let pods = objects.iter().filter(|object| read::is_kind(object, "Pod"));
         let question = |pod| [true, false].map(|previous| pod::last_log(pod, "web", previous));
         let logs = pods.flat_map(question).filter_map(|question| Some((question, log.clone()?)));
-        logs.chain(image_replies(header, objects)).collect()
+        let status =
+            header.get("status").map(|none| (Question::HasStatus(custom_resource()), Reply::HasStatus(none != "none")));
+        logs.chain(image_replies(header, objects)).chain(status).collect()
     }
 
     fn image_replies(header: &Header, objects: &[Value]) -> HashMap<Question, Reply> {

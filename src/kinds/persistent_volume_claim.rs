@@ -18,8 +18,16 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
+/// Why nothing is bound yet: the volume is chosen with the node of the first pod.
+const FIRST_CONSUMER: &str = "WaitForFirstConsumer";
 /// Seconds for a volume to be bound before the claim is taken as one that waits for its first pod.
 const BINDING: f64 = 30.0;
+
+/// What an event says of a claim for as long as it is not bound, whenever it was told: neither its class nor how that binds
+/// can be changed. The controller repeats it, but seldom.
+pub(crate) fn stays_true(event: &Value) -> bool {
+    read::text(event, &["reason"]) == FIRST_CONSUMER
+}
 
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
@@ -30,7 +38,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
     match read::text(live, &["status", "phase"]) {
         "Bound" => Judgement::ready(),
         "Lost" => Judgement::failed(lost(o, live)),
-        _ if told("WaitForFirstConsumer").is_some() => Judgement::ready(),
+        _ if told(FIRST_CONSUMER).is_some() => Judgement::ready(),
         _ => match told("ProvisioningFailed").or(told("FailedBinding")) {
             Some(event) => unbound(o, event),
             None => Judgement { patience: Some(BINDING), ..Judgement::waiting("its volume to be bound", None) },

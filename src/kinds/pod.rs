@@ -62,6 +62,13 @@ pub(crate) fn ready_since(pod: &Value) -> Option<Timestamp> {
     read::true_condition(pod, "Ready")?.since.parse().ok()
 }
 
+/// True where its readiness says no more than that its containers were started: one of them has no probe that had to succeed
+/// first.
+pub(crate) fn is_ready_unasked(pod: &Value) -> bool {
+    let is_asked = |spec: &Value| ["readinessProbe", "startupProbe"].iter().any(|probe| read::at(spec, &[probe]).is_some());
+    !read::list(pod, &["spec", "containers"]).iter().all(is_asked)
+}
+
 /// How many seconds a container of it that fell over had run before the present run; 0 where none did.
 pub(crate) fn last_run(pod: &Value) -> f64 {
     let ends = read::list(pod, &["status", "containerStatuses"]).iter();

@@ -188,6 +188,8 @@ pub enum Question {
     ImageExists(Reference),
     /// What stands in this image?
     ImageContent(Reference),
+    /// May objects of this kind have a status at all?
+    HasStatus(Resource),
     /// The last lines of a container's `run` (how often it was restarted), or of the instance before that one.
     LastLog { pod: ObjectId, container: String, run: i64, previous: bool },
 }
@@ -200,6 +202,7 @@ pub enum Reply {
     /// The registry refuses us: nothing follows for the node.
     ImageDenied,
     ImageUnknown(String),
+    HasStatus(bool),
     Log(Vec<String>),
     LogUnavailable(String),
 }

@@ -19,6 +19,10 @@ pub(super) async fn answer(witnesses: &Witnesses<'_>, question: Question) -> (Qu
             Ok(image) => Reply::Image(Box::new(image)),
             Err(error) => missing_or_unknown(&error),
         },
+        // where it cannot be known, there may be one
+        Question::HasStatus(resource) => {
+            Reply::HasStatus(witnesses.cluster.may_have_status(resource).await.unwrap_or(true))
+        }
         Question::LastLog { pod, container, previous, .. } => {
             match witnesses.cluster.last_log(pod, container, *previous, LOG_LINES).await {
                 Ok(lines) => Reply::Log(lines),

@@ -226,6 +226,7 @@ impl<'s> Sight<'s> {
             Question::ImageExists(_) | Question::ImageContent(_) => {
                 Reply::ImageUnknown("the registry does not answer in time".to_owned())
             }
+            Question::HasStatus(_) => Reply::HasStatus(true),
             Question::LastLog { .. } => Reply::LogUnavailable("it does not come in time".to_owned()),
         };
         match timeout(EVIDENCE, evidence::answer(&witnesses, question.clone())).await {

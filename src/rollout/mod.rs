@@ -27,9 +27,12 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::model::{
-        Applied, Exit, Image, ObjectId, Question, Reply, Resource, RolloutEvent, Rules, Seen, Selection, Verdict,
-        Watched,
+    use crate::{
+        kinds::read,
+        model::{
+            Applied, Exit, Image, ObjectId, Question, Reply, Resource, RolloutEvent, Rules, Seen, Selection, Verdict,
+            Watched,
+        },
     };
 
     const RULES: Rules = Rules { timeout: 600.0, max_time: 3600.0, settle: 5.0, restarts: 2, status: Vec::new() };
@@ -222,8 +225,9 @@ mod tests {
 
     fn story_kind(selection: &Selection, object: &&Value) -> bool {
         let kind = object["kind"].as_str().unwrap_or_default();
-        let warning = selection.fields.as_deref().is_none_or(|fields| fields == "type=Warning");
-        selection.resource.kind == kind && warning
+        let about = format!("involvedObject.kind={}", read::text(object, &["involvedObject", "kind"]));
+        let fields = selection.fields.as_deref();
+        selection.resource.kind == kind && fields.is_none_or(|fields| fields == "type=Warning" || fields == about)
     }
 
     #[test]
@@ -581,6 +585,24 @@ mod tests {
         story.see(refused("2026-05-04T12:00:06Z"));
         story.pass(3.0);
         assert_eq!(story.finding().0, "quota-exceeded", "it has tried again");
+    }
+
+    #[test]
+    fn what_a_claim_waits_for_counts_whenever_it_was_told() {
+        let (mut claim, map) = (watched("v1", "PersistentVolumeClaim", "data", json!({})), deployment("web", 0));
+        claim.changed = false;
+        let mut pending = claim.body.clone();
+        pending["metadata"]["uid"] = json!("data-uid");
+        pending["status"] = json!({"phase": "Pending"});
+        let about = json!({"kind": "PersistentVolumeClaim", "namespace": "demo", "name": "data", "uid": "data-uid"});
+        let told = |reason: &str| {
+            json!({"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e", "namespace": "demo", "uid": "e"},
+            "involvedObject": about, "type": "Normal", "reason": reason, "lastTimestamp": "2026-05-03T12:00:00Z"})
+        };
+        let watched = vec![claim, map.clone()];
+        let seen = |reason| [pending.clone(), live(&map, [2, 0, 0, 0]), told(reason)];
+        assert_eq!(Story::of(watched.clone(), &seen("WaitForFirstConsumer")).end().problems, []);
+        assert!(Story::of(watched, &seen("FailedBinding")).end.is_none(), "somebody may have made the volume");
     }
 
     #[test]

@@ -311,7 +311,7 @@ impl Rollout {
 
     /// Seconds that all must stay ready.
     fn window(&self) -> f64 {
-        self.rules.settle + self.tracks.iter().map(|track| track.settling.more()).fold(0.0, f64::max)
+        self.tracks.iter().map(|track| track.settling.window(self.rules.settle)).fold(self.rules.settle, f64::max)
     }
 
     /// Ends well, once it is known what nodes report.

@@ -1,5 +1,5 @@
-//! How much longer than usual the pods of a workload must stay ready: what a node told late, or what fell over before, is
-//! watched for longer.
+//! How long the pods of a workload must stay ready: what a node told late, or what fell over before, is watched for longer
+//! than usual, and what nobody asked whether it is ready for long enough that its node would tell of its end.
 
 use std::collections::HashMap;
 
@@ -11,6 +11,8 @@ use crate::kinds;
 
 /// Seconds at most.
 const LONGEST: f64 = 30.0;
+/// Seconds after which a node has told of a container that ended: it looks once a second.
+const TELLS: f64 = 3.0;
 /// Times of conditions are whole seconds.
 const PRECISION: f64 = 1.0;
 
@@ -32,6 +34,8 @@ pub(super) struct Settling {
     late: f64,
     /// Seconds that a container which fell over had run.
     lived: f64,
+    /// Of a pod nobody asked whether it is ready: it was started, and may have ended since.
+    unasked: bool,
 }
 
 impl Settling {
@@ -45,15 +49,17 @@ impl Settling {
             }
             self.lived = self.lived.max(kinds::last_run(pod));
             if let Some(applied) = clocks.applied {
+                self.unasked |= kinds::is_ready_unasked(pod);
                 let late = seconds_between(clocks.started, clocks.now) - seconds_between(applied, since) - PRECISION;
                 self.late = self.late.max(late);
             }
         }
     }
 
-    /// Seconds to be added.
-    pub(super) fn more(&self) -> f64 {
-        (self.late + self.lived).clamp(0.0, LONGEST)
+    /// Seconds, of which the rules ask for `settle`.
+    pub(super) fn window(&self, settle: f64) -> f64 {
+        let least = if self.unasked { TELLS } else { 0.0 };
+        settle.max(least) + (self.late + self.lived).clamp(0.0, LONGEST)
     }
 }
 
@@ -65,23 +71,27 @@ mod tests {
 
     fn ready(since: &str, lived: Option<(&str, &str)>) -> Value {
         let last = lived.map(|(from, to)| json!({"terminated": {"startedAt": from, "finishedAt": to}}));
-        json!({"metadata": {"uid": "1"}, "status": {
+        let container = json!({"name": "web", "readinessProbe": {}});
+        json!({"metadata": {"uid": "1"}, "spec": {"containers": [container]}, "status": {
             "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": since}],
             "containerStatuses": [{"name": "web", "lastState": last}]}})
+    }
+
+    fn clocks(now: &str) -> Clocks {
+        Clocks {
+            // the runner's clock is five minutes ahead
+            started: "2026-05-04T12:05:00Z".parse().unwrap(),
+            now: now.parse().unwrap(),
+            applied: Some("2026-05-04T12:00:00Z".parse().unwrap()),
+        }
     }
 
     fn more(pods: &[(Value, &str)]) -> f64 {
         let mut settling = Settling::default();
         for (pod, now) in pods {
-            let clocks = Clocks {
-                // the runner's clock is five minutes ahead
-                started: "2026-05-04T12:05:00Z".parse().unwrap(),
-                now: now.parse().unwrap(),
-                applied: Some("2026-05-04T12:00:00Z".parse().unwrap()),
-            };
-            settling.look(std::iter::once(pod), clocks);
+            settling.look(std::iter::once(pod), clocks(now));
         }
-        settling.more()
+        settling.window(0.0)
     }
 
     #[test]
@@ -95,5 +105,22 @@ mod tests {
         let lived = Some(("2026-05-04T12:00:05Z", "2026-05-04T12:00:08Z"));
         assert!((more(&[(ready("2026-05-04T12:00:10Z", lived), soon)]) - 3.0).abs() < 0.6);
         assert!((more(&[(ready("2026-05-04T12:00:10Z", None), "2026-05-04T13:00:00Z")]) - 30.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn what_has_no_probe_is_watched_until_its_node_would_tell_of_its_end() {
+        let (soon, started) = ("2026-05-04T12:05:10.5Z", "2026-05-04T12:00:10Z");
+        let mut unasked = ready(started, None);
+        unasked["spec"]["containers"][0] = json!({"name": "web", "livenessProbe": {}});
+        let window = |pod: Value, settle: f64| {
+            let mut settling = Settling::default();
+            settling.look(std::iter::once(&pod), clocks(soon));
+            settling.window(settle)
+        };
+        assert!((window(unasked.clone(), 1.0) - 3.0).abs() < 0.01);
+        assert!((window(unasked.clone(), 5.0) - 5.0).abs() < 0.01);
+        assert!((window(ready(started, None), 1.0) - 1.0).abs() < 0.01);
+        unasked["status"]["conditions"][0]["lastTransitionTime"] = json!("2026-05-04T12:00:04Z");
+        assert!((window(unasked, 1.0) - 8.5).abs() < 0.01, "a node that told of its start late");
     }
 }

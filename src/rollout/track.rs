@@ -229,7 +229,8 @@ impl Track {
     fn events<'v>(&self, view: &'v View, live: Option<&'v Value>, children: &[&'v Value]) -> Vec<&'v Value> {
         let applied = self.applied_at();
         let counts = |event: &Value, late: bool| {
-            late || applied.is_some_and(|applied| event_time::of(event).is_some_and(|time| time >= applied))
+            late || kinds::stays_true(event)
+                || applied.is_some_and(|applied| event_time::of(event).is_some_and(|time| time >= applied))
         };
         let not_ready = |object: &&&Value| !(read::is_kind(object, "Pod") && kinds::is_ready(object));
         let about = live.iter().chain(children.iter().filter(not_ready));

@@ -362,3 +362,22 @@ fn a_pod_that_dies_soon_after_it_was_ready_is_no_success() {
     let run = app.deploy(&[web]).expect(6);
     run.says("error[crash-loop]").says("exits with code 4");
 }
+
+/// However short it is watched: a node takes a moment to tell that a container has ended.
+#[test]
+fn a_container_that_ends_at_once_is_no_success() {
+    let dies = |life: &'static str| {
+        move || {
+            let app = App::steady(&format!("ends{}", life.replace('.', "")));
+            let web = deployment(&format!("sleep {life}; exit 3"), json!({}));
+            app.deploy(&[web]).expect(6).says("error[crash-loop]").says("exits with code 3");
+        }
+    };
+    let lives = ["0", "0.3", "0.5", "0.7", "0.9", "1.1"];
+    std::thread::scope(|scope| {
+        let running: Vec<_> = lives.into_iter().map(|life| (life, scope.spawn(dies(life)))).collect();
+        let missed: Vec<_> =
+            running.into_iter().filter_map(|(life, run)| run.join().is_err().then_some(life)).collect();
+        assert!(missed.is_empty(), "taken for a success after so many seconds: {missed:?}");
+    });
+}

@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Bench, Project, Running};
+use crate::support::{Audit, Bench, Project, Run, Running, wire::is_true, workloads::merged};
 
 const RULES: &str = "    ready: {.status.phase: Running, '.status.conditions[?(@.type==\"Synced\")].status': True}
     failed: {.status.phase: [Failed, Broken]}
     reason: .status.message
 ";
+
+fn any() -> Value {
+    json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}
 
 /// A kind of the story's own, which goes with it.
 struct Definition {
@@ -15,18 +19,25 @@ struct Definition {
 }
 
 impl Definition {
+    /// With a status that is written apart.
     fn of(project: &Project) -> Self {
+        Self::with(project, json!({"subresources": {"status": {}}}), json!({"spec": any(), "status": any()}))
+    }
+
+    fn with(project: &Project, more: Value, fields: Value) -> Self {
         let group = format!("{}.example.com", project.app);
         let name = format!("databases.{group}");
-        let any = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-        let schema = json!({"type": "object", "properties": {"spec": any, "status": any}});
-        let version = json!({"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
-            "schema": {"openAPIV3Schema": schema}});
+        let schema = json!({"type": "object", "properties": fields});
+        let version = json!({"name": "v1", "served": true, "storage": true, "schema": {"openAPIV3Schema": schema}});
+        let version = merged(version, more);
         let names = json!({"kind": "Database", "plural": "databases", "singular": "database"});
         let definition = json!({"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
             "metadata": {"name": name}, "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [version]}});
         Bench.try_kubectl(&["apply", "-f", "-"], &definition.to_string());
-        Bench.kubectl(&["wait", "--for=condition=Established", "--timeout=30s", &format!("crd/{name}")]);
+        // `kubectl wait` fails while there is no status at all
+        while !is_true(&Bench.get("default", &["crd", &name]), "Established") {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
         Self { name }
     }
 }
@@ -136,4 +147,36 @@ fn rules_count_offline_and_may_say_not_to_wait() {
     project.write("shipway.yaml", "status:\n  - {kind: Deployment.apps, ignore: true}\n");
     let run = project.run_with_input(&["status", "-f", "-"], &saved).expect(2);
     run.says("which shipway judges by itself").says("shipway.yaml:2:6");
+}
+
+/// Seconds of a deploy of one resource whose controller never says anything, and how often the kind's schema was read.
+fn deploy_silent(story: &str, more: Value, fields: Value) -> (Run, usize) {
+    let project = Project::new(story);
+    let _definition = Definition::with(&project, more, fields);
+    project.branch("feature");
+    write(&project, 1);
+    project.commit("Keep data");
+    let audit = Audit::begin(&project.bench);
+    let run = deploy(&project).wait().expect(0);
+    let requests = audit.requests(&project.app);
+    (run, requests.iter().filter(|request| request.uri.contains("/openapi/")).count())
+}
+
+#[test]
+fn a_status_is_waited_for_only_where_there_can_be_one() {
+    let silent = |story: &'static str, more: Value, fields: Value| move || deploy_silent(story, more, fields);
+    let apart = json!({"subresources": {"status": {}}});
+    std::thread::scope(|scope| {
+        let none = scope.spawn(silent("nostatus", json!({}), json!({"spec": any()})));
+        let field = scope.spawn(silent("statusfield", json!({}), json!({"spec": any(), "status": any()})));
+        let apart = scope.spawn(silent("statusapart", apart, json!({"spec": any(), "status": any()})));
+        let (run, schemas) = none.join().expect("a run");
+        run.says("its kind has no status").never_says("waited 10 s");
+        assert_eq!(schemas, 1, "{}", run.transcript());
+        for (waited, wanted) in [(field, 1), (apart, 0)] {
+            let (run, schemas) = waited.join().expect("a run");
+            run.says("waited 10 s for a status");
+            assert_eq!(schemas, wanted, "{}", run.transcript());
+        }
+    });
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     Bench, Project,
-    cases::{Case, DEPLOY, check, described, fails, succeeds, times_out, together},
+    cases::{Case, DEPLOY, check, describe, described, fails, succeeds, times_out, together},
     own::{Own, class, unique},
     webhook::{Does, Webhook},
     workloads::{RUNS, container, deployment, merged, object, pod_of, template, workload},
@@ -244,6 +244,24 @@ fn volume(name: &str, class: &str) -> Value {
 
 #[test]
 fn claims_and_their_volumes() {
+    together(&[claims_that_pods_use_or_not, a_claim_that_still_waits_for_its_first_pod]);
+}
+
+/// What it waits for was told when it was made.
+fn a_claim_that_still_waits_for_its_first_pod() {
+    let first = unique("still");
+    let own = Own::create(vec![class(&first, "WaitForFirstConsumer")]);
+    let project = described("stillnotused", vec![claim(&first)]);
+    project.run(DEPLOY).expect(0).says("persistentvolumeclaim/data ready");
+    project.run(DEPLOY).expect(0).says("2 unchanged").never_says("its volume to be bound");
+    let flags = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "flags"}});
+    describe(&project, vec![flags, claim(&first)]);
+    let run = project.run(DEPLOY).expect(0);
+    run.says("configmap/flags created").says("persistentvolumeclaim/data ready").never_says("its volume to be bound");
+    drop(own);
+}
+
+fn claims_that_pods_use_or_not() {
     let (first, made) = (unique("first"), unique("made"));
     let own = Own::create(vec![
         class(&first, "WaitForFirstConsumer"),
@@ -256,7 +274,7 @@ fn claims_and_their_volumes() {
         times_out("noclass", vec![claim("nowhere"), uses_claim()], "volume-unbound", "\"nowhere\" not found"),
         succeeds("consumer", vec![claim(&first), uses_claim()], "ready: 1/1"),
         succeeds("handmade", vec![claim(&made), uses_claim()], "ready: 1/1"),
-        Case { within: 40.0, ..succeeds("notused", vec![claim(&first)], "persistentvolumeclaim/data ready") },
+        Case { within: 20.0, ..succeeds("notused", vec![claim(&first)], "persistentvolumeclaim/data ready") },
     ]);
     drop(own);
 }
