@@ -61,11 +61,18 @@ impl Board {
 
     /// What is under way, as it is drawn now on so many rows.
     pub(super) fn frame(&self, paper: &Paper, rows: usize, now: Timestamp) -> Vec<Line> {
-        let share = (rows / self.parts.len().max(1)).max(FEWEST_ROWS);
-        let view = View { now, unfinished: Sign::Pending, rows: share };
-        let mut lines: Vec<Line> = self.parts.iter().flat_map(|part| typeset(&part.rows(&view), paper)).collect();
-        lines.truncate(rows);
-        lines
+        let mut share = (rows / self.parts.len().max(1)).max(FEWEST_ROWS);
+        loop {
+            let view = View { now, unfinished: Sign::Pending, rows: share };
+            let mut lines: Vec<Line> = self.parts.iter().flat_map(|part| typeset(&part.rows(&view), paper)).collect();
+            let excess = lines.len().saturating_sub(rows);
+            if excess == 0 || share == FEWEST_ROWS {
+                lines.truncate(rows);
+                return lines;
+            }
+            // a reason that takes several lines takes the room of what matters less
+            share = share.saturating_sub(excess.div_ceil(self.parts.len())).max(FEWEST_ROWS);
+        }
     }
 
     /// The run has ended: what is still under way stays as it is, under this sign.

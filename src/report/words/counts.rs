@@ -43,6 +43,11 @@ pub(super) fn bar(done: u64, all: u64) -> String {
     "█".repeat(filled) + &"░".repeat(BAR - filled)
 }
 
+/// ` (and 4 more alike)`, behind one of so many.
+pub(super) fn alike(count: usize) -> String {
+    format!(" (and {} more alike)", count - 1)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! Findings: what, where, why, and what to type next.
 
+use super::counts;
 use crate::{
     model::{Place, Problem},
     report::{
@@ -67,7 +68,7 @@ fn headline(problem: &Problem, meaning: Meaning) -> (Line, Line) {
     };
     let text = text.strong(&problem.text);
     let named_in_evidence = problem.evidence.iter().any(|evidence| evidence.label == POD);
-    let text = if problem.count > 1 && !named_in_evidence { text.plain(alike(problem.count)) } else { text };
+    let text = if problem.count > 1 && !named_in_evidence { text.plain(counts::alike(problem.count)) } else { text };
     (label, text)
 }
 
@@ -83,10 +84,6 @@ fn listed(names: &[String]) -> String {
     if names.len() > NAMED { format!("{named} and {} more", names.len() - NAMED) } else { named }
 }
 
-fn alike(count: usize) -> String {
-    format!(" (and {} more alike)", count - 1)
-}
-
 fn evidence(problem: &Problem) -> Vec<Row> {
     let mut rows = Vec::new();
     for evidence in &problem.evidence {
@@ -98,7 +95,8 @@ fn evidence(problem: &Problem) -> Vec<Row> {
         for (number, text) in evidence.lines.iter().enumerate() {
             let label = if number == 0 { evidence.label.as_str() } else { "" };
             let several = number == 0 && evidence.label == POD && problem.count > 1;
-            let text = Line::new().plain(text).plain(if several { alike(problem.count) } else { String::new() });
+            let text =
+                Line::new().plain(text).plain(if several { counts::alike(problem.count) } else { String::new() });
             let label = Cell::keep(Line::new().dim(label)).least(9);
             rows.push(Row::new([label, Cell::wrap(text)]).indent(2).group(EVIDENCE));
         }
