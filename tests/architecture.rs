@@ -58,7 +58,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("jsonpath_rust", &["model"]),
     ("anstream", &["report"]),
     ("anstyle", &["report"]),
-    ("terminal_size", &["report"]),
+    ("rustix", &["report", "cli"]),
     ("unicode_width", &["report"]),
     ("clap", &["cli"]),
     ("clap_complete", &["cli"]),

@@ -120,6 +120,7 @@ fn verb(arguments: Arguments, surroundings: Surroundings, teller: &Teller) -> Re
         // a look writes nothing, so there is nothing to say of its end
         let told = (!matches!(command, Command::Status(_))).then(|| Arc::clone(&listener));
         signals::listen(stop.clone(), told, surroundings.redactor.clone()).context("signals cannot be listened for")?;
+        signals::tell_resumed(teller.clone()).context("signals cannot be listened for")?;
     }
     let Surroundings { variables, redactor, terminals } = surroundings;
     let can_ask = terminals.input && terminals.error;

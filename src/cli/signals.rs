@@ -1,14 +1,29 @@
-//! SIGINT and SIGTERM: the first stops cleanly, the second at once.
+//! SIGINT and SIGTERM: the first stops cleanly, the second at once. SIGCONT, after Ctrl-Z and `fg`, lets the report draw
+//! anew.
 
 use std::sync::Arc;
 
+use rustix::process::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::crash;
 use crate::{
     model::{Exit, Listener, Note, Redactor, Stop},
-    report,
+    report::{self, Teller},
 };
+
+/// Tells the report whenever the run goes on after it was stopped. Fails where the system lets nobody listen; called within
+/// the runtime.
+pub(super) fn tell_resumed(teller: Teller) -> std::io::Result<()> {
+    // tokio names no kind for it
+    let mut resume = signal(SignalKind::from_raw(Number::CONT.as_raw()))?;
+    tokio::spawn(async move {
+        while resume.recv().await.is_some() {
+            teller.resumed();
+        }
+    });
+    Ok(())
+}
 
 /// Listens from now on; what the first signal does is told to the listener. Fails where the system lets nobody listen; called within the runtime.
 pub(super) fn listen(stop: Stop, listener: Option<Arc<dyn Listener>>, redactor: Redactor) -> std::io::Result<()> {

@@ -46,6 +46,8 @@ pub(crate) trait Reporter: Send {
     fn on(&mut self, stamped: &Stamped);
     /// Time went by.
     fn tick(&mut self, now: Timestamp);
+    /// The run was stopped, and goes on: others have written on the terminal.
+    fn resumed(&mut self) {}
     /// Writes a question and leaves the cursor behind it.
     fn ask(&mut self, question: &str);
     /// False once nobody reads any more what is told.

@@ -12,8 +12,8 @@ const END: &str = "\u{1b}[?25h\u{1b}[?2026l";
 const ERASE_LINE: &str = "\u{1b}[K";
 const ERASE_BELOW: &str = "\u{1b}[J";
 
-/// Takes back what was drawn since the last line of the story, for words that nobody expected.
-pub(super) const TAKE_BACK: &str = "\r\u{1b}[J";
+/// For words that nobody expected, wherever a frame is: what an unfinished one has hidden is shown, and what is below goes.
+pub(super) const TAKE_BACK: &str = "\u{1b}[?25h\u{1b}[?2026l\r\u{1b}[J";
 
 /// The frame on the screen.
 #[derive(Debug, Default)]
@@ -34,6 +34,12 @@ impl Screen {
 
     pub(super) fn is_empty(&self) -> bool {
         self.lines.is_empty()
+    }
+
+    /// Others have written on the terminal: the frame stays where it is, and the next one is a new one below.
+    pub(super) fn leave(&mut self) {
+        self.lines.clear();
+        self.taken.clear();
     }
 
     /// What puts lines of the story, each with its end, above a frame; none where both are on the screen already.
@@ -113,6 +119,17 @@ mod tests {
         assert!(screen.is_empty());
         assert_eq!(shown.0.cursor().position(), Some((0, 2)));
         assert!(shown.0.cursor().visible);
+    }
+
+    #[test]
+    fn a_frame_that_was_left_is_not_drawn_over() {
+        let (mut screen, mut shown) = (Screen::new(true), Shown::new(20, 9));
+        shown.feed(screen.draw("story\n", &frame(&["one", "two"]), (20, true)));
+        screen.leave();
+        shown.feed(Some("^Z\n[1]+  Stopped\n$ fg\n".to_owned()));
+        shown.feed(screen.draw("", &frame(&["three", "four"]), (20, true)));
+        shown.feed(screen.draw("", &frame(&["five"]), (20, true)));
+        assert_eq!(shown.rows(), ["story", "one", "two", "^Z", "[1]+  Stopped", "$ fg", "five"]);
     }
 
     #[test]

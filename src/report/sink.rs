@@ -3,7 +3,10 @@
 use std::io::{IsTerminal, Write};
 
 use anstream::AutoStream;
-use terminal_size::{Height, Width, terminal_size_of};
+use rustix::{
+    process::getpgrp,
+    termios::{tcgetpgrp, tcgetwinsize},
+};
 
 use super::{
     commands::harmless,
@@ -42,17 +45,24 @@ impl Columns {
     pub(crate) fn size(self) -> (usize, usize) {
         const USUAL: (usize, usize) = (80, 24);
         let asked = match self {
-            Self::Terminal(Stream::Out) => terminal_size_of(std::io::stdout()),
-            Self::Terminal(Stream::Error) => terminal_size_of(std::io::stderr()),
+            Self::Terminal(Stream::Out) => tcgetwinsize(std::io::stdout()),
+            Self::Terminal(Stream::Error) => tcgetwinsize(std::io::stderr()),
             Self::Fixed(columns) => return (columns, USUAL.1),
             Self::Unlimited => return (usize::MAX, USUAL.1),
         };
         match asked {
             // a terminal of no columns is one that does not know
-            Some((Width(columns), Height(rows))) if columns > 0 => (usize::from(columns), usize::from(rows)),
+            Ok(size) if size.ws_col > 0 => (usize::from(size.ws_col), usize::from(size.ws_row)),
             _ => USUAL,
         }
     }
+}
+
+/// True where the terminal of standard error is this run's to draw on: not that of a job in the background, which others
+/// write on.
+pub(super) fn is_in_foreground() -> bool {
+    // one that is nobody's controlling terminal has no jobs
+    tcgetpgrp(std::io::stderr()).map_or(true, |group| group == getpgrp())
 }
 
 /// A stream with all that decides about its looks. Once it is closed at the other end, it is quiet.

@@ -23,6 +23,7 @@ const TICK: Duration = Duration::from_millis(100);
 
 enum Message {
     Event(Box<Stamped>),
+    Resumed,
     Question(String),
     /// The question is answered, or nobody waits for it any more.
     Answered,
@@ -72,6 +73,12 @@ impl Teller {
         self.heard.load(Ordering::Relaxed)
     }
 
+    /// The run was stopped by its terminal, and goes on.
+    pub(crate) fn resumed(&self) {
+        // the thread is gone only after the last word
+        let _ = self.sender.send(Message::Resumed);
+    }
+
     /// Never waits for what is only progress: a terminal that stands still must not hold up a deploy.
     pub(crate) fn tell(&self, stamped: Stamped) {
         match self.sender.try_send(Message::Event(Box::new(stamped))) {
@@ -101,6 +108,7 @@ fn run(mut reporter: Box<dyn Reporter>, receiver: &Receiver<Message>, heard: &At
         match receiver.recv_timeout(TICK) {
             Ok(Message::Event(stamped)) if asking => held.push(*stamped),
             Ok(Message::Event(stamped)) => reporter.on(&stamped),
+            Ok(Message::Resumed) => reporter.resumed(),
             Ok(Message::Question(question)) => {
                 reporter.ask(&question);
                 asking = true;

@@ -72,6 +72,10 @@ impl Reporter for Paged {
         self.inner.tick(now);
     }
 
+    fn resumed(&mut self) {
+        self.inner.resumed();
+    }
+
     fn ask(&mut self, question: &str) {
         self.inner.ask(question);
     }
