@@ -14,7 +14,7 @@ use super::{
     record::without_records,
     request::{Call, JSON, object_path},
 };
-use crate::model::{Applied, Live, ObjectId, Redactor, Rendered, Resource, Selection, is_ours};
+use crate::model::{Applied, Live, ObjectId, Redactor, Rendered, Resource, Selection, Slim, is_ours, shrink_to_fit};
 
 /// Requests in flight at once.
 pub(super) const PARALLEL: usize = 32;
@@ -29,7 +29,7 @@ pub(crate) struct Survey<'s> {
     /// True for what has to be read in full even where nobody touched it.
     pub reads: fn(&ObjectId) -> bool,
     /// Leaves of it only what is looked at.
-    pub slim: fn(&ObjectId, &mut Value),
+    pub slim: Slim,
 }
 
 /// What the cluster has of a release, in the order of its objects.
@@ -131,9 +131,12 @@ impl Cluster {
 
     /// All objects of a selection, with `apiVersion` and `kind`, which lists leave out.
     pub(crate) async fn list(&self, selection: &Selection) -> Result<Vec<Value>, ClusterError> {
-        let mut objects = self.list_pages(selection, usize::MAX).await?.objects;
-        objects.iter_mut().for_each(mask_last_applied);
-        Ok(objects)
+        let keep = |mut object| {
+            mask_last_applied(&mut object);
+            shrink_to_fit(&mut object);
+            Some(object)
+        };
+        Ok(self.list_kept(selection, (WHOLE, usize::MAX), keep).await?.objects)
     }
 
     /// First by metadata where that may be enough; what they do not prove is read in full.
@@ -206,8 +209,9 @@ impl Cluster {
         if proven.is_none() || (survey.reads)(&object.id) {
             clean(&mut body, &self.inner.redactor);
             if proven.is_some() {
-                (survey.slim)(&object.id, &mut body);
+                (survey.slim)(&object.resource, &mut body);
             }
+            shrink_to_fit(&mut body);
         } else {
             body = serde_json::json!({"metadata": {"uid": body["metadata"]["uid"]}});
         }

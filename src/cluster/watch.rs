@@ -17,7 +17,7 @@ use super::{
     request::{Call, path},
     survey::{mask_last_applied, stamp, thin_managed_fields},
 };
-use crate::model::{Seen, Selection, Stop};
+use crate::model::{Resource, Seen, Selection, Slim, Stop, shrink_to_fit};
 
 /// The server ends a watch after so long; it is taken up again without a word.
 const WATCH_SECONDS: &str = "290";
@@ -37,6 +37,7 @@ enum End {
 struct Watch {
     cluster: Cluster,
     selection: Selection,
+    slim: Slim,
     sender: mpsc::Sender<Result<Seen, ClusterError>>,
     /// `metadata.resourceVersion` to go on from; none before the first list.
     version: Option<String>,
@@ -47,28 +48,29 @@ struct Watch {
 
 impl Cluster {
     /// What a watch of the selection begins with.
-    pub(crate) async fn look(&self, selection: &Selection) -> Result<Seen, ClusterError> {
-        let objects = self.list_to_watch(selection).await?.objects;
+    pub(crate) async fn look(&self, selection: &Selection, slim: Slim) -> Result<Seen, ClusterError> {
+        let objects = self.list_to_watch(selection, slim).await?.objects;
         Ok(Seen::Listed { selection: selection.clone(), objects })
     }
 
-    /// The whole list, of which no object is held with its bookkeeping once the next is read.
-    async fn list_to_watch(&self, selection: &Selection) -> Result<Listed<Value>, ClusterError> {
+    /// The whole list, of which no object is held as it came once the next is read.
+    async fn list_to_watch(&self, selection: &Selection, slim: Slim) -> Result<Listed<Value>, ClusterError> {
         let keep = |mut object| {
-            without_bookkeeping(&mut object);
+            reduce(&mut object, &selection.resource, slim);
             Some(object)
         };
         self.list_kept(selection, (WHOLE, usize::MAX), keep).await
     }
 
     /// Everything that happens to the selections, each begun with a full list, until the stream is dropped or `stop` is
-    /// set. Objects carry `apiVersion` and `kind`; `managedFields` are left out.
+    /// set. Objects carry `apiVersion` and `kind`; `managedFields` are left out, and what `slim` leaves out.
     ///
     /// A connection that is cut is told as [`Seen::Interrupted`] and made again. An error in the stream is a refusal that
     /// asking again cannot mend (rights, an unknown kind); it ends that one selection.
     pub(crate) fn watch(
         &self,
         selections: Vec<Selection>,
+        slim: Slim,
         stop: &Stop,
     ) -> impl Stream<Item = Result<Seen, ClusterError>> + use<> {
         let (sender, receiver) = mpsc::channel(256);
@@ -76,7 +78,7 @@ impl Cluster {
             let (cluster, sender, stop) = (self.with_patience(Duration::ZERO, stop), sender.clone(), stop.clone());
             tokio::spawn(async move {
                 let gone = sender.clone();
-                let mut watch = Watch { cluster, selection, sender, version: None, failures: 0, waiting: None };
+                let mut watch = Watch { cluster, selection, slim, sender, version: None, failures: 0, waiting: None };
                 tokio::select! {
                     () = watch.run() => {}
                     () = gone.closed() => {}
@@ -124,7 +126,7 @@ impl Watch {
     }
 
     async fn list(&mut self) -> End {
-        match self.cluster.list_to_watch(&self.selection).await {
+        match self.cluster.list_to_watch(&self.selection, self.slim).await {
             Ok(listed) => {
                 self.cluster.note_answer(self.waiting.take());
                 self.version = Some(listed.version);
@@ -190,7 +192,7 @@ impl Watch {
             self.version = Some(version.to_owned());
         }
         stamp(&mut object, &self.selection.resource);
-        without_bookkeeping(&mut object);
+        reduce(&mut object, &self.selection.resource, self.slim);
         let selection = self.selection.clone();
         self.tell(if is_deleted { Seen::Deleted { selection, object } } else { Seen::Changed { selection, object } })
             .await;
@@ -198,10 +200,12 @@ impl Watch {
     }
 }
 
-/// What nobody who watches wants to know.
-fn without_bookkeeping(object: &mut Value) {
+/// Leaves out what nobody who watches wants to know: thousands of objects are held for as long as it takes.
+fn reduce(object: &mut Value, resource: &Resource, slim: Slim) {
     mask_last_applied(object);
     thin_managed_fields(object);
+    slim(resource, object);
+    shrink_to_fit(object);
 }
 
 fn end_of(error: ClusterError) -> End {
@@ -250,7 +254,7 @@ mod tests {
         let pods = super::super::request::built_in("", "v1", "Pod", "pods");
         let selection = Selection { resource: pods, namespace: Some("a".to_owned()), labels: None, fields: None };
         let stop = Stop::default();
-        let mut seen = Box::pin(cluster.watch(vec![selection], &stop));
+        let mut seen = Box::pin(cluster.watch(vec![selection], |_, _| {}, &stop));
         let mut words = Vec::new();
         while words.len() < 5 {
             words.push(match seen.next().await.unwrap().unwrap() {

@@ -15,12 +15,13 @@ mod plain;
 mod probe;
 pub(crate) mod read;
 mod removed;
+mod slim;
 mod status_rule;
 mod workload;
 
 use serde_json::Value;
 
-use crate::model::{ObjectId, Reference, Resource, Stage};
+use crate::model::{Reference, Resource, Stage};
 
 pub(crate) use observation::{Baseline, Judgement, Observation};
 pub(crate) use persistent_volume_claim::stays_true;
@@ -29,6 +30,7 @@ pub(crate) use pod::{
 };
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
+pub(crate) use slim::slim;
 
 /// What is known of one kind.
 #[derive(Debug)]
@@ -128,25 +130,6 @@ pub(crate) fn images(object: &Value) -> Vec<Reference> {
         }
     }
     images
-}
-
-/// Of a container, what is large and says nothing about a rollout.
-const SETTINGS: &[&str] = &["args", "command", "env", "envFrom", "resources", "volumeMounts"];
-
-/// Leaves out of a pod's template what no judge looks at: of an application with many variables that is most of it.
-pub(crate) fn slim(id: &ObjectId, object: &mut Value) {
-    let Some(path) = find(&id.group, &id.kind).and_then(|kind| kind.template) else { return };
-    let mut spec = Some(object);
-    for key in path.iter().chain(&["spec"]) {
-        spec = spec.and_then(|part| part.get_mut(*key));
-    }
-    let Some(spec) = spec else { return };
-    for list in ["initContainers", "containers"] {
-        let containers = spec.get_mut(list).and_then(Value::as_array_mut);
-        for container in containers.into_iter().flatten().filter_map(Value::as_object_mut) {
-            container.retain(|key, _| !SETTINGS.contains(&key.as_str()));
-        }
-    }
 }
 
 /// True where applied is ready: there is nothing to watch.
@@ -272,6 +255,11 @@ mod tests {
         }
     }
 
+    fn as_watched(object: &mut Value) {
+        let id = read::id(object);
+        find(&id.group, &id.kind).into_iter().for_each(|kind| slim(&kind.resource(), object));
+    }
+
     /// More is told than that something is wrong with an object: evidence, or what is wrong in its words.
     fn has_facts(problem: &Problem) -> bool {
         // where the object is on its way out, there is no more to tell
@@ -319,7 +307,9 @@ mod tests {
         let header = Header::read(&text);
         let source = SourceText { name: "fixture".into(), text: text.as_str().into() };
         let read = yaml::documents(&source).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-        let objects: Vec<Value> = read.documents.into_iter().flat_map(|document| opened(document.value)).collect();
+        let mut objects: Vec<Value> = read.documents.into_iter().flat_map(|document| opened(document.value)).collect();
+        // as a watch hands them on
+        objects.iter_mut().for_each(as_watched);
         let (events, others): (Vec<&Value>, Vec<&Value>) =
             objects.iter().skip(1).partition(|object| read::is_kind(object, "Event"));
         let live = &objects[0];
@@ -371,19 +361,6 @@ mod tests {
             wrong.push(format!("warning {warning:?}"));
         }
         if wrong.is_empty() { String::new() } else { format!("{stem}: {}\n", wrong.join("; ")) }
-    }
-
-    #[test]
-    fn a_slim_object_is_without_what_its_pods_are_set_up_with() {
-        let id = ObjectId { group: "apps".into(), kind: "Deployment".into(), namespace: None, name: "web".into() };
-        let container = serde_json::json!({"name": "web", "image": "web:1", "readinessProbe": {}});
-        let object =
-            |container: &Value| serde_json::json!({"spec": {"template": {"spec": {"containers": [container]}}}});
-        let mut large = container.clone();
-        large["env"] = serde_json::json!([{"name": "A", "value": "b"}]);
-        let mut object_of_many = object(&large);
-        slim(&id, &mut object_of_many);
-        assert_eq!(object_of_many, object(&container));
     }
 
     #[test]

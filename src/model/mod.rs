@@ -49,7 +49,7 @@ pub use manager::{HANDOVER, MANAGER, is_of_a_manifest, is_our_apply, is_ours, is
 pub use manifests::{Allow, Layers};
 pub use namespace::{LiveNamespace, NamespaceMarks};
 pub use nearest::nearest;
-pub use object::{FieldPath, HookRules, Object, ObjectId, PathStep, Rendered, Resource, Stage};
+pub use object::{FieldPath, HookRules, Object, ObjectId, PathStep, Rendered, Resource, Stage, shrink_to_fit};
 pub use outcome::{Answer, ObjectOutcome, Outcome, PodsOnImage};
 pub use place::{DocumentRef, Place, SourceText};
 pub use problem::{Evidence, Exit, Explain, Problem, joined_causes};
@@ -58,7 +58,7 @@ pub use release::{
     Release, Target, Traffic,
 };
 pub use right::{Right, in_short, roles};
-pub use rollout::{LogSource, PodStep, Progress, Question, Reply, Rules, Seen, Selection, Verdict, Watched};
+pub use rollout::{LogSource, PodStep, Progress, Question, Reply, Rules, Seen, Selection, Slim, Verdict, Watched};
 pub use secret::{BuildSecret, Login, Masked, MaskedBytes, Redactor};
 pub use setting::{Origin, Sourced, Variables};
 pub use status::{

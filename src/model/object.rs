@@ -201,11 +201,37 @@ impl Rendered {
     }
 }
 
+/// Gives back the room that a body has for more. A parser leaves some in each map and list, which is more than half of what
+/// a body takes; so this is for what is held.
+pub fn shrink_to_fit(body: &mut Value) {
+    match body {
+        Value::Array(items) => {
+            items.iter_mut().for_each(shrink_to_fit);
+            items.shrink_to_fit();
+        }
+        Value::Object(fields) => {
+            fields.values_mut().for_each(shrink_to_fit);
+            // a map is as large as it was made, and these are counted before
+            *fields = std::mem::take(fields).into_iter().collect();
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_body_without_room_for_more_is_the_same() {
+        let text = r#"{"metadata":{"name":"web"},"items":[{"b":1,"a":[]},null,"text"],"empty":{}}"#;
+        let mut body: Value = serde_json::from_str(text).unwrap();
+        shrink_to_fit(&mut body);
+        assert_eq!(body.to_string(), text);
+        assert_eq!(body["items"].as_array().map(Vec::capacity), Some(3));
+    }
 
     #[test]
     fn items_of_a_list_go_together() {

@@ -96,6 +96,9 @@ pub struct Selection {
     pub fields: Option<String>,
 }
 
+/// Leaves of an object only what is looked at.
+pub type Slim = fn(&Resource, &mut Value);
+
 /// What a watch tells. Objects carry `apiVersion` and `kind`, whatever the list looked like.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Seen {

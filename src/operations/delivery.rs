@@ -22,7 +22,7 @@ use crate::{
     kinds,
     model::{
         ApplyEvent, Change, ObjectOutcome, Outcome, Record, RecordState, Rendered, RolloutEvent, SourceEvent, Stage,
-        Verdict, Watched,
+        Verdict, Watched, shrink_to_fit,
     },
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
@@ -223,7 +223,8 @@ impl Delivery<'_> {
 /// What a rollout looks at of an object that was sent.
 fn judged_body(object: &Rendered) -> serde_json::Value {
     let mut body = object.body();
-    kinds::slim(&object.id, &mut body);
+    kinds::slim(&object.resource, &mut body);
+    shrink_to_fit(&mut body);
     body
 }
 

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
+    kinds,
     model::{Problem, Question, Reply},
     registry::Registry,
     rollout::{Conclusion, Effect, Input, Rollout},
@@ -36,7 +37,7 @@ pub(super) async fn follow(
     witnesses: &Witnesses<'_>,
     mut rollout: Rollout,
 ) -> Result<Conclusion, Failure> {
-    let mut seen = pin!(witnesses.cluster.watch(rollout.selections(), &context.stop));
+    let mut seen = pin!(witnesses.cluster.watch(rollout.selections(), kinds::slim, &context.stop));
     let mut asked: FuturesUnordered<LocalBoxFuture<'_, (Question, Reply)>> = FuturesUnordered::new();
     let mut logs = HookLogs::default();
     let mut wake = Instant::now();

@@ -21,7 +21,7 @@ pub(super) async fn settle_at_once(
     let selections = rollout.selections();
     let lists = selections.iter().map(async |selection| match surveyed(selection, &selections, fresh) {
         Some(seen) => Ok(seen),
-        None => cluster.look(selection).await,
+        None => cluster.look(selection, kinds::slim).await,
     });
     let mut said: Vec<RolloutEvent> = Vec::new();
     let seen = futures::future::try_join_all(lists).await?.into_iter().map(Input::Seen);

@@ -1,6 +1,6 @@
 //! Deletes what was applied earlier and is gone from the manifests, after the new version is healthy.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{Context, application::Application, failure::Failure, failure::interrupted};
 use crate::{
@@ -8,7 +8,7 @@ use crate::{
     kinds,
     model::{
         Applied, ApplyEvent, Change, JobRun, Live, Note, Object, ObjectChange, ObjectId, ObjectOutcome, Problem,
-        Record, RecordState, Release, Rendered, Selection, Traffic,
+        Record, RecordState, Release, Rendered, Resource, Selection, Traffic,
     },
     plan::{self, PruneRules},
     render,
@@ -44,34 +44,17 @@ pub(super) async fn decide(
     }
     // what came by `-f` and what the app's own manifests had is not gone for the other of the two
     let is_of_ours = |record: &&Record| record.given == application.given;
-    let records: Vec<Record> = known.history.records.iter().filter(is_of_ours).cloned().collect();
+    let records: Vec<&Record> = known.history.records.iter().filter(is_of_ours).collect();
     let begun = begun(cluster, &target.namespace.value, &records).await?;
     let places = plan::where_to_look(&known.release.objects, &begun, &records, known.jobs, &kept);
-    let labels = format!("shipway.dev/app={},shipway.dev/env={}", target.app, target.environment.value);
-    let mut found = Vec::new();
-    for (resource, namespace) in places {
-        let fields = without_records(&resource);
-        let selection = Selection { resource, namespace, labels: Some(labels.clone()), fields };
-        match cluster.list(&selection).await {
-            Ok(objects) => found.extend(objects.into_iter().map(|body| live(&selection, body))),
-            // a kind whose definition is gone has no objects, and a login that may not look may not delete
-            Err(error) => context.tell(Note::attention(
-                "plan",
-                format!("{} are not looked through for what is gone: {error}", selection.resource.plural),
-            )),
-        }
-    }
-    found.retain(|live| is_given(live, &known.history.records) == application.given);
-    let templates =
-        found.iter().filter_map(object_of).map(|object| (object.id.clone(), render::configuration_of(&object)));
-    let templates: Vec<(ObjectId, Vec<ObjectId>)> = templates.filter(|(_, used)| !used.is_empty()).collect();
+    let Found { objects, reads } = look_through(context, application, cluster, known, places).await;
     let rules = PruneRules { all: settings.prune_all, agreed: settings.yes_prune, guarded: target.confirm };
-    let mut pruning = plan::prune((&known.release.objects, known.live), found, (&records, known.jobs), &kept, rules);
+    let mut pruning = plan::prune((&known.release.objects, known.live), objects, (&records, known.jobs), &kept, rules);
     for (id, why) in pruning.kept {
         context.tell(Note::attention("plan", format!("{id} is gone from the manifests and kept: {why}")));
     }
     if settings.blue_green.is_some() && pruning.delete.iter().any(|live| is_configuration(&live.id)) {
-        let stays = templates.into_iter().filter(|(id, _)| !pruning.delete.iter().any(|live| live.id == *id));
+        let stays = reads.into_iter().filter(|(id, _)| !pruning.delete.iter().any(|live| live.id == *id));
         let named: BTreeSet<ObjectId> = stays.flat_map(|(_, used)| used).collect();
         let of_colors = named_by_colors(application, cluster, known.changes).await?;
         pruning.delete.retain(|live| !(named.contains(&live.id) || of_colors.contains(&live.id)));
@@ -79,11 +62,55 @@ pub(super) async fn decide(
     Ok(pruning.delete)
 }
 
+/// What bears the labels of the app and the environment.
+#[derive(Default)]
+struct Found {
+    /// Without those of the release, which may be thousands.
+    objects: Vec<Live>,
+    /// The ConfigMaps and Secrets that each reads, in a blue/green app.
+    reads: Vec<(ObjectId, Vec<ObjectId>)>,
+}
+
+async fn look_through(
+    context: &Context,
+    application: &Application,
+    cluster: &Cluster,
+    known: &Known<'_>,
+    places: Vec<(Resource, Option<String>)>,
+) -> Found {
+    let target = &application.target;
+    let labels = format!("shipway.dev/app={},shipway.dev/env={}", target.app, target.environment.value);
+    let released: HashSet<&ObjectId> = known.release.objects.iter().map(|object| &object.id).collect();
+    let brought = plan::brought_by_given(&known.history.records);
+    let has_colors = application.checkout.settings.blue_green.is_some();
+    let mut found = Found::default();
+    for (resource, namespace) in places {
+        let fields = without_records(&resource);
+        let selection = Selection { resource, namespace, labels: Some(labels.clone()), fields };
+        let objects = cluster.list(&selection).await.unwrap_or_else(|error| {
+            // a kind whose definition is gone has no objects, and a login that may not look may not delete
+            let plural = &selection.resource.plural;
+            context.tell(Note::attention("plan", format!("{plural} are not looked through for what is gone: {error}")));
+            Vec::new()
+        });
+        let objects = objects.into_iter().map(|body| live(&selection, body));
+        for live in objects.filter(|live| is_given(live, &brought) == application.given) {
+            if let Some(object) = object_of(&live).filter(|_| has_colors) {
+                found.reads.push((object.id.clone(), render::configuration_of(&object)));
+            }
+            if !released.contains(&live.id) {
+                found.objects.push(live);
+            }
+        }
+    }
+    found
+}
+
 /// True where `-f` brought it last; where no record knows, its label does.
-fn is_given(live: &Live, records: &[Record]) -> bool {
+fn is_given(live: &Live, brought: &HashMap<&ObjectId, bool>) -> bool {
     let label =
         || live.body.as_ref().is_some_and(|body| body["metadata"]["labels"][render::SOURCE_LABEL] == render::GIVEN);
-    plan::brought_by_given(records, &live.id).unwrap_or_else(label)
+    brought.get(&live.id).copied().unwrap_or_else(label)
 }
 
 fn is_configuration(id: &ObjectId) -> bool {
@@ -118,7 +145,7 @@ fn object_of(live: &Live) -> Option<Object> {
 }
 
 /// What runs that were killed were about to write.
-async fn begun(cluster: &Cluster, namespace: &str, records: &[Record]) -> Result<Vec<Rendered>, Failure> {
+async fn begun(cluster: &Cluster, namespace: &str, records: &[&Record]) -> Result<Vec<Rendered>, Failure> {
     let mut begun = Vec::new();
     for record in records.iter().filter(|record| record.state == RecordState::Running) {
         begun.extend(cluster.kept_objects(namespace, record).await?.unwrap_or_default());

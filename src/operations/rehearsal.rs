@@ -19,6 +19,7 @@ use crate::{
     kinds,
     model::{
         Applied, ApplyEvent, Change, FieldPath, Live, Note, ObjectChange, ObjectId, Problem, RecordState, Rendered,
+        Resource, is_our_apply, shrink_to_fit,
     },
     plan::{self, Replicas},
 };
@@ -138,11 +139,13 @@ fn weighed(
     Rehearsal { change, equal }
 }
 
-/// Leaves of an object that nobody touched what a rollout looks at, and who owns the count of its pods.
-pub(super) fn slim(id: &ObjectId, body: &mut Value) {
-    kinds::slim(id, body);
-    let entries = body.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
-    for entry in entries.into_iter().flatten() {
+/// Leaves of an object that nobody touched what a rollout looks at, and which others own its metadata and the count of its
+/// pods.
+pub(super) fn slim(resource: &Resource, body: &mut Value) {
+    kinds::slim(resource, body);
+    let Some(Value::Array(entries)) = body.pointer_mut("/metadata/managedFields") else { return };
+    entries.retain(|entry| !is_our_apply(entry));
+    for entry in entries {
         let (metadata, count) =
             (entry.pointer_mut("/fieldsV1/f:metadata").map(Value::take), "/fieldsV1/f:spec/f:replicas");
         let spec = entry.pointer(count).map(|count| json!({"f:replicas": count}));
@@ -155,17 +158,13 @@ pub(super) fn slim(id: &ObjectId, body: &mut Value) {
 /// Keeps of what is not written no more than a rollout looks at.
 pub(super) fn release_bodies(live: &mut [Live], rehearsals: &[Rehearsal]) {
     for (live, _) in live.iter_mut().zip(rehearsals).filter(|(_, rehearsal)| rehearsal.equal.is_some()) {
-        let is_judged = is_judged(&live.id);
-        if let Some(body) = live.body.as_mut().filter(|_| is_judged) {
-            kinds::slim(&live.id, body);
-        }
-        match live.body.as_mut().and_then(|body| body.get_mut("metadata")) {
-            Some(Value::Object(metadata)) if is_judged => drop(metadata.remove("managedFields")),
-            Some(metadata) => {
-                let uid = metadata["uid"].take();
-                live.body = Some(json!({"metadata": {"uid": uid}}));
-            }
-            None => {}
+        let Some(body) = &mut live.body else { continue };
+        if is_judged(&live.id) {
+            body["metadata"].as_object_mut().and_then(|metadata| metadata.shift_remove("managedFields"));
+            kinds::slim(&live.resource, body);
+            shrink_to_fit(body);
+        } else {
+            *body = json!({"metadata": {"uid": body["metadata"]["uid"]}});
         }
     }
 }
@@ -173,7 +172,7 @@ pub(super) fn release_bodies(live: &mut [Live], rehearsals: &[Rehearsal]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Record, Resource};
+    use crate::model::Record;
 
     #[test]
     fn only_the_record_of_a_success_is_a_proof() {

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, ClusterError},
+    kinds,
     model::{
         EnvironmentStatus, Health, LiveNamespace, Note, Problem, Question, Reply, Seen, Selection, WorkloadStatus,
     },
@@ -246,7 +247,7 @@ fn mark(status: &mut EnvironmentStatus, live: &LiveNamespace) {
 }
 
 async fn lists<'l>(cluster: &Cluster, selections: &'l [Selection]) -> Vec<(&'l Selection, Result<Seen, ClusterError>)> {
-    join_all(selections.iter().map(async |selection| (selection, cluster.look(selection).await))).await
+    join_all(selections.iter().map(async |selection| (selection, cluster.look(selection, kinds::slim).await))).await
 }
 
 /// A kind that is not served has no objects, whatever a record says.

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     cluster::{Cluster, ClusterError, Holder, lock_of, made_for, read_namespace, read_record, records_of},
+    kinds,
     model::{
         EnvironmentStatus, Exit, LiveNamespace, Problem, Question, Record, Reply, Seen, Selection, StatusEvent, Stop,
     },
@@ -148,7 +149,7 @@ fn take_namespaces(sight: &Sight<'_>, site: &Site, known: &mut Namespaces, seen:
 fn watched(cluster: &Cluster, selections: Vec<Selection>, stop: &Stop) -> SelectAll<BoxStream<'static, News>> {
     let one = |selection: Selection| {
         let named = selection.clone();
-        cluster.watch(vec![selection], stop).map(move |seen| (named.clone(), seen)).boxed()
+        cluster.watch(vec![selection], kinds::slim, stop).map(move |seen| (named.clone(), seen)).boxed()
     };
     select_all(selections.into_iter().map(one))
 }

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
+    kinds,
     model::{BlueGreen, Exit, Outcome, Problem, Record, SwitchEvent, Traffic},
     plan::{self, Decision, PlanError, Wish},
     rollout,
@@ -150,7 +151,7 @@ impl Switch<'_> {
         let started = Instant::now();
         let selections = observe::traffic_selections(self.application, &traffic.service.name);
         let cluster = self.cluster.seeing_within(ENDPOINTS_WAIT);
-        let mut seen = pin!(cluster.watch(selections, &self.context.stop));
+        let mut seen = pin!(cluster.watch(selections, kinds::slim, &self.context.stop));
         let mut pool = observe::Pool::default();
         loop {
             let event = timeout_at(started + ENDPOINTS_WAIT, seen.next()).await;

@@ -1,6 +1,6 @@
 //! Which records are kept, and which release a rollback goes back to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::PlanError;
 use crate::model::{BlueGreen, ObjectId, Record, RecordState};
@@ -108,11 +108,10 @@ pub(crate) fn to_put_back<'r>(records: &'r [Record], failed: &Record) -> Option<
     good_before(records.iter().rev(), failed).next().filter(|good| has_more(failed, good))
 }
 
-/// True where `-f` brought this object last, false where the app's own manifests did; none where no record has it.
-/// `records` are the oldest first.
-pub(crate) fn brought_by_given(records: &[Record], id: &ObjectId) -> Option<bool> {
-    let has = |record: &&Record| record.applied.iter().any(|applied| applied.id == *id);
-    records.iter().rev().find(has).map(|record| record.given)
+/// True for each object that `-f` brought last, false where the app's own manifests did. `records` are the oldest first.
+pub(crate) fn brought_by_given(records: &[Record]) -> HashMap<&ObjectId, bool> {
+    // of two records the later one counts
+    records.iter().flat_map(|record| record.applied.iter().map(|applied| (&applied.id, record.given))).collect()
 }
 
 /// What the app's own manifests brought.
@@ -244,11 +243,11 @@ mod tests {
         let mut records = records(&[(Succeeded, "a"), (Failed, "b"), (Succeeded, "c")]);
         let web = records[0].applied[0].id.clone();
         let first_job = records[0].applied[1].id.clone();
-        assert_eq!(brought_by_given(&[], &web), None);
-        assert_eq!(brought_by_given(&records, &web), Some(false));
+        assert_eq!(brought_by_given(&[]).get(&web), None);
+        assert_eq!(brought_by_given(&records).get(&web), Some(&false));
         records[2].given = true;
-        assert_eq!(brought_by_given(&records, &web), Some(true));
-        assert_eq!(brought_by_given(&records, &first_job), Some(false));
+        assert_eq!(brought_by_given(&records).get(&web), Some(&true));
+        assert_eq!(brought_by_given(&records).get(&first_job), Some(&false));
         assert!(own(&records).contains(&web) && !own(&records[2..]).contains(&web));
     }
 

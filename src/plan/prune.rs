@@ -37,7 +37,7 @@ const NEEDS_CONSENT: &str = "it needs --yes-prune";
 pub(crate) fn where_to_look(
     objects: &[Rendered],
     begun: &[Rendered],
-    records: &[Record],
+    records: &[&Record],
     jobs: &[JobRun],
     kept: &BTreeSet<ObjectId>,
 ) -> Vec<(Resource, Option<String>)> {
@@ -63,7 +63,7 @@ pub(crate) fn where_to_look(
 }
 
 /// The names of the last runs of each Job.
-fn recent_runs<'r>(records: &'r [Record], jobs: &'r [JobRun]) -> BTreeSet<&'r str> {
+fn recent_runs<'r>(records: &[&'r Record], jobs: &'r [JobRun]) -> BTreeSet<&'r str> {
     let newest_first = jobs.iter().chain(records.iter().rev().flat_map(|record| &record.jobs));
     let mut recent: Vec<(&str, &str)> = Vec::new();
     for run in newest_first {
@@ -81,7 +81,7 @@ fn recent_runs<'r>(records: &'r [Record], jobs: &'r [JobRun]) -> BTreeSet<&'r st
 pub(crate) fn prune(
     (objects, live): (&[Rendered], &[Live]),
     found: Vec<Live>,
-    (records, jobs): (&[Record], &[JobRun]),
+    (records, jobs): (&[&Record], &[JobRun]),
     kept: &BTreeSet<ObjectId>,
     rules: PruneRules,
 ) -> Pruning {

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Verdict, short_duration};
+use crate::{
+    kinds::read,
+    model::{Evidence, Exit, ObjectId, Problem, Progress, Verdict, short_duration},
+};
 
 use super::{proof::Proof, track::Track, view::View};
 
@@ -13,7 +16,7 @@ pub(crate) struct Conclusion {
     /// The root cause first; alike ones are one with a count. Empty on success.
     pub problems: Vec<Problem>,
     pub proof: Vec<Proof>,
-    /// Services and Ingresses as they were last seen.
+    /// Ingresses, and Services that are more than an address within the cluster, as they were last seen.
     pub entrances: Vec<Value>,
 }
 
@@ -118,6 +121,9 @@ impl TimeUp {
 
 /// What the app may be reached by.
 pub(super) fn entrances(tracks: &[Track], view: &View) -> Vec<Value> {
-    let leads_in = |track: &&Track| matches!(track.watched.applied.id.kind.as_str(), "Service" | "Ingress");
-    tracks.iter().filter(leads_in).filter_map(|track| view.find(&track.watched.applied.id).cloned()).collect()
+    let leads_in = |object: &&Value| match read::text(object, &["kind"]) {
+        "Service" => read::text(object, &["spec", "type"]) != "ClusterIP",
+        kind => kind == "Ingress",
+    };
+    tracks.iter().filter_map(|track| view.find(&track.watched.applied.id)).filter(leads_in).cloned().collect()
 }
