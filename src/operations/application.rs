@@ -24,7 +24,7 @@ pub(super) struct Application {
     pub(super) checkout: Checkout,
     pub(super) target: Target,
     pub(super) manifests: Manifests,
-    /// At least one, unless the manifests come from another renderer.
+    /// At least one, unless the manifests come from another renderer or have faults.
     pub(super) images: Vec<ImageSettings>,
     /// True where the manifests come from another renderer (`-f`).
     pub(super) given: bool,
@@ -298,7 +298,7 @@ fn images(checkout: &Checkout, manifests: &Manifests, ready_made: bool) -> Resul
             Ok(vec![ImageSettings::conventional(Sourced::new(repository, rule))])
         }
         // manifests of another renderer may carry their images already
-        Err(_) if ready_made => Ok(Vec::new()),
+        Err(_) if ready_made || manifests.lack_some() => Ok(Vec::new()),
         Err(errors) => Err(places::of_rendering([&errors[..], manifests.faults()].concat(), &[])),
     }
 }

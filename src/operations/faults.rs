@@ -38,7 +38,7 @@ pub(super) async fn read(context: &Context, files: &[PathBuf]) -> Result<Applica
         found = rehearsed(context, application.on_first()) => found,
         () = context.stop.wait() => Vec::new(),
     };
-    Err(with(shown, found))
+    Err(with(&application, shown, found))
 }
 
 /// What the files show before a release is made of them.
@@ -83,13 +83,19 @@ pub(super) async fn with_rehearsal(
         rehearse(&context.unheard(), application, cluster, (&objects, &surveyed?, autoscalers?)).await
     };
     match timeout(REHEARSAL, rehearsed).await {
-        Ok(Err(Failure(found))) => with(shown, found),
+        Ok(Err(Failure(found))) => with(application, shown, found),
         Ok(Ok(_)) | Err(_) => shown,
     }
 }
 
+fn with(application: &Application, shown: Failure, mut found: Vec<Problem>) -> Failure {
+    // a kind that is not served may be defined by what is lacking
+    found.retain(|found| !(found.code == "api-version" && application.manifests.lack_some()));
+    together(shown, found)
+}
+
 /// Adds what is the manifests' own fault. What the server finds at a place that is told already is the same fault.
-fn with(Failure(shown): Failure, found: Vec<Problem>) -> Failure {
+fn together(Failure(shown): Failure, found: Vec<Problem>) -> Failure {
     let is_same = |one: &Problem, other: &Problem| one == other || (one.place.is_some() && one.place == other.place);
     let is_of_the_manifests =
         |found: &Problem| found.exit == Exit::Input || matches!(found.code, "invalid" | "immutable-field");
@@ -119,7 +125,7 @@ mod tests {
             problem("manifest", Exit::Input, "a.yaml", 20),
             nowhere,
         ];
-        let Failure(told) = with(Failure(shown), found);
+        let Failure(told) = together(Failure(shown), found);
         let told: Vec<_> =
             told.iter().map(|problem| (problem.code, problem.place.as_ref().map_or(0, |place| place.line))).collect();
         let expected = [("manifest", 20), ("manifest", 9), ("duplicate-key", 12), ("color", 0), ("immutable-field", 1)];

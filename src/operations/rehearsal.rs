@@ -88,7 +88,7 @@ pub(super) async fn rehearse(
             Err(error) => problems.extend(places::locate(&application.manifests, &objects[position], error)),
         }
     }
-    if problems.is_empty() { Ok((rehearsals, decided)) } else { Err(Failure(problems)) }
+    if problems.is_empty() { Ok((rehearsals, decided)) } else { Err(places::in_order(problems)) }
 }
 
 async fn rehearse_one(

@@ -76,7 +76,7 @@ pub(crate) fn unused<'r>(
 ) -> Vec<RenderError> {
     let name = |repository: &Repository| repository.path.rsplit('/').next().map(str::to_owned).unwrap_or_default();
     let unknown: Vec<&Repository> = repositories.filter(|of| !manifests.mention(&name(of))).collect();
-    if unknown.is_empty() {
+    if unknown.is_empty() || manifests.lack_some() {
         return Vec::new();
     }
     let uses = images(manifests, paths);

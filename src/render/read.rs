@@ -26,6 +26,8 @@ pub(crate) struct Manifests {
     /// What keeps them from being deployed. The objects are as if it were put right: the last of two counts, and what must
     /// be a text is one.
     pub(super) faults: Vec<RenderError>,
+    /// Objects without a name, say, are not among the objects.
+    lacks_some: bool,
     left_out: LeftOut,
 }
 
@@ -107,9 +109,14 @@ impl Manifests {
         self.place(from, path).map(Box::new)
     }
 
-    /// What keeps them from being deployed, though all their objects can be told.
+    /// What keeps them from being deployed, though each of the objects can be looked at.
     pub(crate) fn faults(&self) -> &[RenderError] {
         &self.faults
+    }
+
+    /// True where objects of the files are not among them: what is not there proves nothing then.
+    pub(crate) fn lack_some(&self) -> bool {
+        self.lacks_some
     }
 
     /// True where a text stands anywhere in the objects.
@@ -131,7 +138,7 @@ fn within(document: &DocumentRef, path: &FieldPath) -> FieldPath {
 /// Reads all texts. Manifests with [`Manifests::faults`] can be rehearsed, but not released.
 ///
 /// # Errors
-/// There is an object that cannot be told; every fault of every object is told then.
+/// A text is no YAML, or an overlay cannot be laid over its base; every fault of every object is told then.
 pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
     let texts = layers.base.iter().chain(&layers.overlay).cloned().collect();
     let mut reader = Reader { found: Manifests { texts, ..Manifests::default() }, errors: Vec::new() };
@@ -139,7 +146,7 @@ pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
     // null takes away in an overlay
     let overlay = reader.layer(&layers.overlay, Entry::new);
     reader.found.entries = reader.laid_over(base, overlay);
-    if reader.errors.is_empty() && reader.found.entries.is_empty() {
+    if reader.errors.is_empty() && reader.found.faults.is_empty() && reader.found.entries.is_empty() {
         let names = reader.found.texts.iter().map(|text| text.name.to_string()).collect();
         reader.errors.push(RenderError::Nothing { names });
     }
@@ -152,7 +159,7 @@ pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
 
 struct Reader {
     found: Manifests,
-    /// What loses an object.
+    /// What leaves nothing to look at.
     errors: Vec<RenderError>,
 }
 
@@ -210,7 +217,8 @@ impl Reader {
                 Some(object)
             }
             Err(error) => {
-                self.errors.push(error);
+                self.found.faults.push(error);
+                self.found.lacks_some = true;
                 None
             }
         }
@@ -295,6 +303,8 @@ impl Reader {
             let base = under.and_then(|index| entries[index].take());
             match (base, merge::deletes(&over.body)) {
                 (Some(_), true) => {}
+                // its base may be what is lacking
+                (None, _) if self.found.lacks_some => {}
                 (None, true) => {
                     let place = self.found.boxed_place(&over.from, &FieldPath::default());
                     self.found.faults.push(RenderError::NothingToDelete { object: over.id.into(), place });
@@ -464,7 +474,7 @@ mod tests {
             assert_eq!(names, expected);
         }
         let text = "kind: List\napiVersion: v1\nitems:\n- kind: Pod\n  apiVersion: v1\n  metadata:\n    name: 12\n";
-        let errors = read(&base(text)).unwrap_err();
+        let errors = faults(&base(text));
         assert_eq!(errors[0].place().unwrap().line, 7);
     }
 
@@ -517,7 +527,7 @@ mod tests {
         let hints = |spec: &str| {
             let text =
                 format!("apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {{name: a}}\nspec: {spec}\n");
-            read(&base(&text)).unwrap_err()[0].hints().join("\n")
+            faults(&base(&text))[0].hints().join("\n")
         };
         assert!(hints("{}").contains("write spec.selector"));
         assert!(!hints("{}").contains("rollbackTo"));
@@ -536,7 +546,7 @@ mod tests {
             overlay: texts(&[("d.yaml", "x: *y\n")]),
         };
         let files: Vec<_> = read(&layers).unwrap_err().iter().map(|error| error.place().unwrap().file).collect();
-        assert_eq!(files, ["a.yaml", "b.yaml", "b.yaml", "c.yaml", "d.yaml"]);
+        assert_eq!(files, ["a.yaml", "d.yaml", "b.yaml", "b.yaml", "c.yaml"]);
     }
 
     #[test]
@@ -556,9 +566,8 @@ mod tests {
     fn two_variables_of_one_name_that_differ_are_told_with_all_other_faults() {
         let text = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec:\n  containers:\n  - env:\n\
                     \u{20}   - name: A\n      value: '1'\n    - name: A\n      valueFrom: {}\n---\nkind: Pod\n";
-        let errors = read(&base(text)).unwrap_err();
-        let [nameless, errors @ ..] = &errors[..] else { panic!("{errors:?}") };
-        assert_eq!((nameless.place().unwrap().line, errors.len()), (12, 1), "{nameless}, {errors:?}");
+        let errors = faults(&base(text));
+        assert_eq!(errors.len(), 2, "{errors:?}");
         assert_eq!(errors[0].to_string(), "the variable `A` stands twice in pod/a, and the two differ");
         let place = errors[0].place().unwrap();
         assert_eq!(
@@ -567,6 +576,24 @@ mod tests {
         );
         assert_eq!(errors[0].hints(), ["remove one of them; the other one is in kubernetes/a.yaml:7:7"]);
         assert_eq!((errors[0].code(), errors[0].exit()), ("duplicate-key", Exit::Input));
+    }
+
+    #[test]
+    fn beside_an_object_that_cannot_be_told_no_overlay_is_taken_for_an_object() {
+        let pod = "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {a: 1}\n";
+        let lost = "apiVersion: extensions/v1beta1\nkind: Deployment\nmetadata: {name: web}\n";
+        let over = |name: &str| format!("{{apiVersion: v1, kind: Pod, metadata: {{name: {name}}}, spec: {{b: 2}}}}\n");
+        let gone = "{apiVersion: apps/v1, kind: Deployment, metadata: {name: web}, $patch: delete}\n";
+        let layers = Layers {
+            base: texts(&[("a.yaml", pod), ("b.yaml", lost)]),
+            overlay: texts(&[("qa/a.yaml", &over("a")), ("qa/b.yaml", &over("b")), ("qa/c.yaml", gone)]),
+        };
+        let manifests = read(&layers).unwrap();
+        assert!(manifests.lack_some());
+        let specs: Vec<_> = manifests.objects().map(|object| object.body["spec"].clone()).collect();
+        assert_eq!(specs, [json!({"a": 1, "b": 2})]);
+        let codes: Vec<_> = manifests.faults().iter().map(Explain::code).collect();
+        assert_eq!(codes, ["api-version"]);
     }
 
     #[test]

@@ -282,7 +282,7 @@ impl<'r> Work<'r> {
 
     fn finish(mut self) -> Result<Prepared, Vec<RenderError>> {
         // what was not read to its end proves nothing
-        if self.errors.is_empty() {
+        if self.errors.is_empty() && !self.manifests.lack_some() {
             let found = || images::texts(&images::images(self.manifests, self.rendering.image_paths));
             let unused = self.rendering.images.iter().filter(|image| !self.used.contains(&image.reference.repository));
             self.errors.extend(unused.map(|image| RenderError::UnusedImage {

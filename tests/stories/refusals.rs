@@ -211,6 +211,32 @@ fn what_may_not_be_released_is_told_with_the_other_faults() {
     assert_untouched(&project);
 }
 
+/// What the manifests lack is not held against the rest of them.
+#[test]
+fn objects_that_cannot_be_read_are_told_with_the_faults_of_the_others() {
+    let project = project("nameless");
+    let twice = "kubernetes/twice.yaml";
+    project.write(twice, &once());
+    project.write("kubernetes/nameless.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  labels: {}\n");
+    let web = std::fs::read_to_string(project.root().join("kubernetes/web.yaml")).expect("a manifest");
+    project.write("kubernetes/web.yaml", &web.replace("apps/v1", "extensions/v1beta1"));
+    let over = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 2\n";
+    project.write("kubernetes/qa/web.yaml", over);
+    let at = |file: &str, line, column| (format!("kubernetes/{file}"), line, column);
+    let expected = [at("nameless.yaml", 3, 1), at("twice.yaml", 12, 21), at("web.yaml", 1, 1)];
+    for verb in ["plan", "deploy"] {
+        let run = project.run(&[verb, "--output", "json"]).expect(2);
+        assert_eq!(places(&run), expected, "{}", run.transcript());
+    }
+    // without YAML there is nothing to rehearse
+    project.write("kubernetes/zeros.yaml", "a: [0\n");
+    let run = project.run(&["deploy", "--output", "json"]).expect(2);
+    run.within(5.0);
+    let files: Vec<_> = places(&run).into_iter().map(|(file, ..)| file).collect();
+    assert_eq!(files, ["nameless.yaml", "web.yaml", "zeros.yaml"].map(|file| format!("kubernetes/{file}")));
+    assert_untouched(&project);
+}
+
 /// What comes after an entry that does not count is found where it stands.
 #[test]
 fn faults_of_one_object_are_told_where_they_stand() {
