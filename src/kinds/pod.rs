@@ -69,11 +69,10 @@ pub(crate) fn is_ready_unasked(pod: &Value) -> bool {
     !read::list(pod, &["spec", "containers"]).iter().all(is_asked)
 }
 
-/// How many seconds a container of it that fell over had run before the present run; 0 where none did.
-pub(crate) fn last_run(pod: &Value) -> f64 {
-    let ends = read::list(pod, &["status", "containerStatuses"]).iter();
-    let lives = ends.filter_map(|status| lifetime(read::at(status, &["lastState", "terminated"])?));
-    lives.max().unwrap_or(0) as f64
+/// How many seconds a container of it that fell over had run before its present run; none where none did.
+pub(crate) fn last_run(pod: &Value) -> Option<i64> {
+    let running = statuses(pod).filter(|(_, has_to_end)| !has_to_end);
+    running.filter_map(|(status, _)| lifetime(read::at(status, &["lastState", "terminated"])?)).max()
 }
 
 /// Neither ended nor on its way out.

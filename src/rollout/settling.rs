@@ -13,6 +13,8 @@ use crate::kinds;
 const LONGEST: f64 = 30.0;
 /// Seconds after which a node has told of a container that ended: it looks once a second.
 const TELLS: f64 = 3.0;
+/// Seconds for which a container is watched that fell over: a second fall is told late where the first has kept its node busy.
+const SECOND_FALL: f64 = 10.0;
 /// Times of conditions are whole seconds.
 const PRECISION: f64 = 1.0;
 
@@ -32,8 +34,8 @@ pub(super) struct Settling {
     ready: HashMap<String, Timestamp>,
     /// Seconds from when a pod got ready until that was seen here.
     late: f64,
-    /// Seconds that a container which fell over had run.
-    lived: f64,
+    /// Seconds that a container which fell over had run; none where none did.
+    lived: Option<i64>,
     /// Of a pod nobody asked whether it is ready: it was started, and may have ended since.
     unasked: bool,
 }
@@ -43,11 +45,11 @@ impl Settling {
     pub(super) fn look<'v>(&mut self, pods: impl Iterator<Item = &'v Value>, clocks: Clocks) {
         for pod in pods {
             let Some(since) = kinds::ready_since(pod) else { continue };
+            self.lived = self.lived.max(kinds::last_run(pod));
             let known = self.ready.insert(kinds::read::uid(pod).to_owned(), since);
             if known == Some(since) {
                 continue;
             }
-            self.lived = self.lived.max(kinds::last_run(pod));
             if let Some(applied) = clocks.applied {
                 self.unasked |= kinds::is_ready_unasked(pod);
                 let late = seconds_between(clocks.started, clocks.now) - seconds_between(applied, since) - PRECISION;
@@ -58,8 +60,9 @@ impl Settling {
 
     /// Seconds, of which the rules ask for `settle`.
     pub(super) fn window(&self, settle: f64) -> f64 {
-        let least = if self.unasked { TELLS } else { 0.0 };
-        settle.max(least) + (self.late + self.lived).clamp(0.0, LONGEST)
+        let unasked = if self.unasked { TELLS } else { 0.0 };
+        let fallen = self.lived.map_or(0.0, |_| SECOND_FALL);
+        settle.max(unasked).max(fallen) + (self.late + self.lived.unwrap_or_default() as f64).clamp(0.0, LONGEST)
     }
 }
 
@@ -103,7 +106,7 @@ mod tests {
         let twice = [(ready("2026-05-04T12:00:04Z", None), soon), again];
         assert!((more(&twice) - 5.5).abs() < 0.01, "only the first sight tells");
         let lived = Some(("2026-05-04T12:00:05Z", "2026-05-04T12:00:08Z"));
-        assert!((more(&[(ready("2026-05-04T12:00:10Z", lived), soon)]) - 3.0).abs() < 0.6);
+        assert!((more(&[(ready("2026-05-04T12:00:10Z", lived), soon)]) - 13.0).abs() < 0.6);
         assert!((more(&[(ready("2026-05-04T12:00:10Z", None), "2026-05-04T13:00:00Z")]) - 30.0).abs() < 0.01);
     }
 

@@ -189,9 +189,12 @@ fn yesterdays_failure_is_no_evidence_against_todays_fix() {
 /// What is deployed crashes an hour later; the next version is fine.
 fn old_pods_fail() {
     let app = App::steady("oldfail");
-    let mut old = marked(deployment("sleep 4; exit 7", json!({})), "old");
+    let mount = json!({"volumeMounts": [{"name": "state", "mountPath": "/state"}]});
+    let mut old = marked(deployment("until [ -e /state/end ]; do sleep 1; done; exit 7", mount), "old");
+    old["spec"]["template"]["spec"]["volumes"] = json!([{"name": "state", "emptyDir": {}}]);
     old["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}});
     app.deploy(&[old.clone()]).expect(0);
+    app.project.bench.kubectl(&["-n", &app.namespace(), "exec", "deployment/web", "--", "/bin/touch", "/state/end"]);
     app.until("the old pod crashes", |pods| pods.to_string_of("CrashLoopBackOff"));
     let mut new = fine("new");
     new["spec"]["strategy"] = old["spec"]["strategy"].take();
