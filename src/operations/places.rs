@@ -50,7 +50,7 @@ pub(super) fn locate(manifests: &Manifests, object: &Rendered, error: ClusterErr
     findings
         .into_iter()
         .map(|finding| {
-            let text = format!("{} `{}`", finding.text, finding.path);
+            let text = format!("{} `{}`", finding.text, manifests.as_written(&object.from, &finding.path));
             let problem = placed(Problem { text, ..problem.clone() }, &finding.path);
             match finding.nearest {
                 Some(nearest) => problem.hint(format!("did you mean `{nearest}`?")),

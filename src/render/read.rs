@@ -109,6 +109,15 @@ impl Manifests {
         self.place(from, path).map(Box::new)
     }
 
+    /// A field as its file has it: what was left out of a list before it counts there. Over an overlay nothing is known
+    /// of that.
+    pub(crate) fn as_written(&self, from: &[DocumentRef], path: &FieldPath) -> FieldPath {
+        match from {
+            [document] => self.left_out.as_written(document, path),
+            _ => path.clone(),
+        }
+    }
+
     /// What keeps them from being deployed, though each of the objects can be looked at.
     pub(crate) fn faults(&self) -> &[RenderError] {
         &self.faults
@@ -608,6 +617,8 @@ mod tests {
         assert_eq!(env, &json!([{"name": "A", "value": "2"}, {"name": "C", "val": "x"}]));
         let place = |path: &str| manifests.place(&pod.from, &FieldPath::parse(path)).unwrap().to_string();
         assert_eq!(place("spec.containers[0].env[1].val"), "kubernetes/a.yaml:19:17");
+        let written = |path: &str| manifests.as_written(&pod.from, &FieldPath::parse(path)).to_string();
+        assert_eq!(written("spec.containers[0].env[1].val"), "spec.containers[0].env[2].val");
         let told: Vec<_> = manifests.faults().iter().map(|fault| (fault.code(), fault.place().unwrap().line)).collect();
         let expected =
             [("duplicate-key", 8), ("manifest", 8), ("duplicate-key", 18), ("manifest", 18), ("object-twice", 11)];

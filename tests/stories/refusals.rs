@@ -246,6 +246,7 @@ fn faults_of_one_object_are_told_where_they_stand() {
     let run = project.run(&["deploy", "--output", "json"]).expect(2);
     let at = |file: &str, line, column| (format!("kubernetes/{file}"), line, column);
     assert_eq!(places(&run), [at("settings.yaml", 6, 3), at("twice.yaml", 11, 11), at("twice.yaml", 12, 21)]);
+    run.says("`spec.containers[0].env[2].val`");
     assert_untouched(&project);
 }
 
