@@ -105,7 +105,7 @@ fn annotation(level: &str, problem: &Problem, redactor: &Redactor) -> String {
         format!("file={},line={},col={},", property(&redactor.clean(&place.file)), place.line, place.column)
     });
     let hints: String = problem.hints.iter().map(|hint| format!("\nhint: {hint}")).collect();
-    let text = redactor.clean(&format!("{}{hints}", problem.text));
+    let text = redactor.clean(&format!("{}{hints}", words::sentence(problem)));
     let text: Vec<String> = text.lines().map(printable).collect();
     format!("::{level} {}title={}::{}", place.unwrap_or_default(), problem.code, data(&text.join("\n")))
 }
@@ -146,13 +146,16 @@ fn summary(outcome: &Outcome, redactor: &Redactor) -> String {
     }
     if !outcome.objects.is_empty() {
         text.push_str("| object | change | verdict |\n|---|---|---|\n");
-        text.extend(outcome.objects.iter().map(object));
+        text.extend(outcome.objects.iter().map(|object| self::object(object, &outcome.problems)));
     }
     redactor.clean(&text) + "\n"
 }
 
-fn object(object: &ObjectOutcome) -> String {
-    let why = object.why.as_ref().map(|why| format!(": {}", cell(&why.text))).unwrap_or_default();
+/// What is told in full above stands here by its code.
+fn object(object: &ObjectOutcome, problems: &[Problem]) -> String {
+    let is_told = |why: &Problem| problems.iter().any(|told| told.code == why.code);
+    let why = object.why.as_ref().map(|why| if is_told(why) { why.code } else { why.text.as_str() });
+    let why = why.map(|why| format!(": {}", cell(why))).unwrap_or_default();
     let change = object.change.word();
     format!("| {} | {change} | {}{why} |\n", cell(&object.id.to_string()), object.verdict)
 }
@@ -183,6 +186,6 @@ fn cell(text: &str) -> String {
 
 /// The reporter for a runner whose variables say so.
 pub(super) fn reporter(streams: Streams, (least, zone): (Weight, TimeZone), summary: Option<Sink>) -> GitHub {
-    let plain = Plain { streams, zone, least, spoken: false };
+    let plain = Plain::new(streams, zone, least);
     GitHub { plain, summary, open: None }
 }

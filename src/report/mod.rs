@@ -19,6 +19,7 @@ mod layout;
 mod live;
 mod page;
 mod plain;
+mod repeats;
 mod screen;
 mod sink;
 mod style;
@@ -110,9 +111,7 @@ fn inner(wanted: &Wanted<'_>) -> Box<dyn Reporter> {
             let summary = path.and_then(|path| Sink::appending(path.as_ref(), wanted.redactor.clone()));
             Box::new(github::reporter(streams, (least, TimeZone::system()), summary))
         }
-        Output::Auto | Output::Live | Output::Plain => {
-            Box::new(plain::Plain { streams, zone: TimeZone::system(), least, spoken: false })
-        }
+        Output::Auto | Output::Live | Output::Plain => Box::new(plain::Plain::new(streams, TimeZone::system(), least)),
     }
 }
 

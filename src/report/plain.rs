@@ -6,8 +6,9 @@ use super::{
     Reporter,
     closing::{self, Streams},
     layout::{Cell, Row},
+    repeats::Repeats,
     style::Line,
-    words::{self, Said, Weight},
+    words::{Said, Weight},
 };
 use crate::model::{Outcome, Stamped};
 
@@ -19,10 +20,15 @@ pub(crate) struct Plain {
     pub(super) zone: TimeZone,
     /// What weighs less is not said.
     pub(super) least: Weight,
-    pub(super) spoken: bool,
+    spoken: bool,
+    repeats: Repeats,
 }
 
 impl Plain {
+    pub(super) fn new(streams: Streams, zone: TimeZone, least: Weight) -> Self {
+        Self { streams, zone, least, spoken: false, repeats: Repeats::default() }
+    }
+
     fn row(&self, at: Timestamp, said: &Said) -> Row {
         let time = at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
         let time = Cell::keep(Line::new().dim(time)).gap(1);
@@ -32,7 +38,7 @@ impl Plain {
 
 impl Reporter for Plain {
     fn on(&mut self, stamped: &Stamped) {
-        for said in words::said(&stamped.event).iter().filter(|said| said.weight >= self.least) {
+        for said in self.repeats.said(&stamped.event).iter().filter(|said| said.weight >= self.least) {
             let row = self.row(stamped.at, said);
             self.streams.story.rows(&[row]);
             self.spoken = true;

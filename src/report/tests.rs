@@ -1,6 +1,7 @@
 //! Recorded streams through every form, as snapshots: the looks of shipway.
 
 mod outside;
+mod parity;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -61,7 +62,7 @@ fn streams(columns: usize) -> (Streams, Written, Written) {
 
 fn plain(columns: usize, least: Weight, (events, outcome): (Vec<Stamped>, Outcome)) -> String {
     let (streams, story, data) = streams(columns);
-    let mut reporter = Plain { streams, zone: TimeZone::UTC, least, spoken: false };
+    let mut reporter = Plain::new(streams, TimeZone::UTC, least);
     events.iter().for_each(|event| reporter.on(event));
     reporter.finish(&outcome);
     let (story, data) = (story.text(), data.text());
@@ -244,7 +245,7 @@ fn page((events, outcome): (Vec<Stamped>, Outcome)) -> String {
     let (streams, ..) = streams(80);
     let written = Written::default();
     let target = Sink::new(Box::new(written.clone()), Columns::Unlimited, redactor());
-    let inner = Plain { streams, zone: TimeZone::UTC, least: Weight::Normal, spoken: false };
+    let inner = Plain::new(streams, TimeZone::UTC, Weight::Normal);
     let mut reporter = Paged::new(Box::new(inner), target, TimeZone::UTC);
     events.iter().for_each(|event| reporter.on(event));
     reporter.finish(&outcome);
@@ -319,7 +320,7 @@ fn settings_are_one_object() {
 fn colour_stands_beside_signs() {
     let (mut streams, story, _) = streams(80);
     streams.story.colour = true;
-    let mut reporter = Plain { streams, zone: TimeZone::UTC, least: Weight::Normal, spoken: false };
+    let mut reporter = Plain::new(streams, TimeZone::UTC, Weight::Normal);
     let (events, outcome) = samples::failure();
     events.iter().for_each(|event| reporter.on(event));
     reporter.finish(&outcome);
@@ -329,7 +330,7 @@ fn colour_stands_beside_signs() {
 #[test]
 fn manifests_are_written_as_they_are() {
     let (streams, story, data) = streams(20);
-    let mut reporter = Plain { streams, zone: TimeZone::UTC, least: Weight::Normal, spoken: false };
+    let mut reporter = Plain::new(streams, TimeZone::UTC, Weight::Normal);
     let text = "apiVersion: v1\nkind: ConfigMap # hunter2-hunter2 is what the user wrote\n";
     reporter.finish(&Outcome { answer: Answer::Text(text.into()), ..Outcome::new(Exit::Done) });
     assert_eq!((story.text(), data.text()), (String::new(), text.to_owned()));

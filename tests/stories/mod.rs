@@ -41,4 +41,5 @@ mod status;
 mod status_rules;
 mod verdicts;
 mod waiting;
+mod why;
 mod workloads;

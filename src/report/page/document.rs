@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::Run;
 use crate::model::{Exit, FieldChange, ObjectOutcome, Outcome, Problem, printable, short_duration};
+use crate::report::words::sentence;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -81,9 +82,8 @@ fn took(seconds: f64) -> String {
 }
 
 fn problem(problem: &Problem, text: Text<'_>) -> String {
-    let name = problem.object.as_ref().map(ToString::to_string).filter(|name| !problem.text.contains(name));
-    let said = name.map_or_else(|| problem.text.clone(), |name| format!("{name}: {}", problem.text));
-    let mut html = format!("<section class=\"problem\">\n<h2>{} <code>{}</code></h2>\n", text(&said), problem.code);
+    let said = text(&sentence(problem));
+    let mut html = format!("<section class=\"problem\">\n<h2>{said} <code>{}</code></h2>\n", problem.code);
     if let Some(place) = &problem.place {
         let _ = writeln!(html, "<p class=\"place\">{}</p>", text(&place.to_string()));
         if let Some(snippet) = &place.snippet {

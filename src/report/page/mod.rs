@@ -6,11 +6,7 @@ mod timeline;
 
 use jiff::{Timestamp, tz::TimeZone};
 
-use super::{
-    Reporter,
-    sink::Sink,
-    words::{self, Weight},
-};
+use super::{Reporter, repeats::Repeats, sink::Sink, words::Weight};
 use crate::model::{ApplyEvent, Commit, Connection, Event, ObjectChange, Outcome, SourceEvent, Stamped};
 use timeline::Timeline;
 
@@ -23,6 +19,7 @@ pub(super) struct Paged {
     target: Sink,
     zone: TimeZone,
     run: Run,
+    repeats: Repeats,
 }
 
 /// What was told of a run.
@@ -40,7 +37,7 @@ struct Run {
 
 impl Paged {
     pub(super) fn new(inner: Box<dyn Reporter>, target: Sink, zone: TimeZone) -> Self {
-        Self { inner, target, zone, run: Run::default() }
+        Self { inner, target, zone, run: Run::default(), repeats: Repeats::default() }
     }
 
     fn note(&mut self, at: Timestamp, event: &Event) {
@@ -52,7 +49,7 @@ impl Paged {
             _ => {}
         }
         let time = at.to_zoned(self.zone.clone()).strftime("%H:%M:%S").to_string();
-        let lines = words::said(event).into_iter().filter(|said| said.weight > Weight::Detail);
+        let lines = self.repeats.said(event).into_iter().filter(|said| said.weight > Weight::Detail);
         let room = MOST_LINES.saturating_sub(self.run.story.len());
         self.run
             .story

@@ -190,14 +190,17 @@ fn waits() -> Vec<Stamped> {
 }
 
 pub(super) fn crash_loop() -> Problem {
-    let problem = Problem::new("crash-loop", Exit::Rollout, "container `web` exits with code 3 after every start")
-        .about(object("Deployment", "web"))
-        .with(Evidence::new("pod", ["web-677bb-kgwgt, third exit after 18 s"]))
-        .with(Evidence::new("image", ["team/demo@05ee9b3c"]))
-        .with(Evidence::new("last log", ["boom: no database", "   at connect (db.rb:12)"]))
-        .with(Evidence::new("events", ["back-off restarting failed container (x3)"]))
-        .hint("`shipway status --env qa` shows the pods, and what each of them waits for")
-        .hint("`shipway deploy --env qa --tag master-1a2b3c4d` brings 1a2b3c4d back");
+    let problem =
+        Problem::new("crash-loop", Exit::Rollout, "deployment/web does not start: container `web` exits with code 3")
+            .about(object("Deployment", "web"))
+            .with(Evidence::new("pod", ["web-677bb-kgwgt, third exit after 18 s"]))
+            .with(Evidence::new("node", ["node1"]))
+            .with(Evidence::new("since", ["2026-11-20T12:01:03Z"]))
+            .with(Evidence::new("image", ["team/demo@05ee9b3c"]))
+            .with(Evidence::new("last log", ["boom: no database", "   at connect (db.rb:12)"]))
+            .with(Evidence::new("events", ["back-off restarting failed container (x3)"]))
+            .hint("`kubectl -n demo logs web-677bb-kgwgt --container web --previous` shows all of its log")
+            .hint("`shipway rollback --env qa` brings master-1a2b3c4d back");
     Problem { count: 3, ..problem }
 }
 
@@ -210,7 +213,8 @@ pub(super) fn failure() -> (Vec<Stamped>, Outcome) {
         stamped(1.2, ApplyEvent::Object { change: change("Deployment", "web", Change::Changed, vec![image_field()]) }),
         stamped(1.3, ApplyEvent::Done { created: 0, changed: 1, unchanged: 6, seconds: 0.1 }),
         rollout(1.4, "web", WAITING, progress(0, 3, 3, None)),
-        rollout(8.0, "web", suspect, progress(0, 3, 3, Some("pod web-677bb-kgwgt starting again after exit code 3"))),
+        rollout(8.0, "web", suspect.clone(), progress(0, 3, 3, Some("pod web-677bb-kgwgt waits to start again"))),
+        rollout(9.0, "web", suspect, progress(0, 3, 3, Some("pod web-677bb-kgwgt runs, is not ready yet"))),
         rollout(18.0, "web", Verdict::Failed { problem: crash_loop() }, progress(0, 3, 3, None)),
     ]);
     let why = Some(crash_loop());

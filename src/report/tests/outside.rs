@@ -55,7 +55,7 @@ fn the_only_colours_are_those_that_every_ground_has() {
     for run in [samples::failure(), samples::deploy(), samples::status(), told_by_others(STEERING)] {
         let (mut streams, story, data) = streams(80);
         (streams.story.colour, streams.data.colour) = (true, true);
-        let mut reporter = Plain { streams, zone: TimeZone::UTC, least: Weight::Detail, spoken: false };
+        let mut reporter = Plain::new(streams, TimeZone::UTC, Weight::Detail);
         run.0.iter().for_each(|event| reporter.on(event));
         reporter.finish(&run.1);
         let text = story.text() + &data.text();

@@ -21,6 +21,7 @@ mod within;
 use jiff::Timestamp;
 
 pub(super) use outcome::{Shown, answer, ending};
+pub(super) use problem::sentence;
 
 use super::{
     layout::{Cell, Row},

@@ -72,6 +72,13 @@ fn headline(problem: &Problem, meaning: Meaning) -> (Line, Line) {
     (label, text)
 }
 
+/// What is wrong, with what, and how many alike: where nothing stands beside it.
+pub(crate) fn sentence(problem: &Problem) -> String {
+    let name = problem.object.as_ref().map(ToString::to_string).filter(|name| !problem.text.contains(name));
+    let alike = if problem.count > 1 { alike(problem.count) } else { String::new() };
+    name.map_or_else(|| format!("{}{alike}", problem.text), |name| format!("{name}: {}{alike}", problem.text))
+}
+
 const POD: &str = "pod";
 /// Other objects of which the same is true.
 const ALSO: &str = "also";

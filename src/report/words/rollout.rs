@@ -57,7 +57,9 @@ fn changed(object: &ObjectId, verdict: &Verdict, progress: &Progress) -> Said {
             Said::new(STEP, Sign::Pending, why.iter().fold(text, |text, why| text.plain(format!(": {}", why.text))))
         }
         Verdict::Suspect { problem, grace } => {
-            let text = name.attention(" looks failed").plain(format!(": {}", problem.text));
+            let about = format!("{object} ");
+            let why = problem.text.strip_prefix(&about).unwrap_or(&problem.text);
+            let text = name.attention(" looks failed").plain(format!(": {why}"));
             Said::new(STEP, Sign::Attention, text.dim(format!(" (failed if so for {})", counts::whole(*grace))))
                 .attention()
         }
@@ -65,11 +67,10 @@ fn changed(object: &ObjectId, verdict: &Verdict, progress: &Progress) -> Said {
             Said::new(STEP, Sign::Done, name.plain(" applied").dim(format!(", taken as good: {why}")))
         }
         Verdict::Failed { problem } => {
-            Said::new(STEP, Sign::Failed, name.failed(" failed").plain(format!(": {}", problem.text))).attention()
+            // the end tells it in full, with what explains it
+            Said::new(STEP, Sign::Failed, name.failed(" failed").plain(format!(": {}", problem.code))).attention()
         }
-        Verdict::Gone { problem } => {
-            Said::new(STEP, Sign::Failed, name.failed(" is gone").plain(format!(": {}", problem.text))).attention()
-        }
+        Verdict::Gone { .. } => Said::new(STEP, Sign::Failed, name.failed(" is gone")).attention(),
     }
 }
 
