@@ -331,10 +331,47 @@ mod tests {
         let seen =
             [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", backing_off(), 2)];
         let mut story = Story::of(vec![web], &seen);
-        story.pass(2.9);
+        story.pass(9.9);
         assert!(story.end.is_none());
         story.pass(0.2);
         assert_eq!(story.finding().0, "crash-loop");
+    }
+
+    #[test]
+    fn a_log_is_told_although_a_watch_is_cut_meanwhile() {
+        let web = deployment("web", 1);
+        let crashed = pod("web-1", "web-new", backing_off(), 2);
+        let seen = [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), crashed.clone()];
+        let mut story = Story::of(vec![web], &seen);
+        assert!(story.end.is_none(), "the log is awaited");
+        let selection = story.selection(&crashed);
+        story.input(Input::Seen(Seen::Interrupted { selection, text: "cut".into() }));
+        story.answer(Reply::Log(vec!["boom: no database".into()]));
+        let evidence = &story.end().problems[0].evidence;
+        assert!(evidence.iter().any(|e| e.label == "last log" && e.lines == ["boom: no database"]), "{evidence:?}");
+    }
+
+    #[test]
+    fn what_hangs_is_told_with_its_log_once_time_is_up() {
+        let web = deployment("web", 1);
+        let mut hangs = pod("web-1", "web-new", json!({"waiting": {"reason": "PodInitializing"}}), 0);
+        hangs["spec"]["initContainers"] = json!([{"name": "prepare", "image": image().reference.to_string()}]);
+        let init = json!({"name": "prepare", "ready": false, "restartCount": 0, "state": running(), "lastState": {}});
+        hangs["status"]["initContainerStatuses"] = json!([init]);
+        let seen = [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), hangs];
+        let mut story = Story::of(vec![web], &seen);
+        story.pass(599.0);
+        assert!(story.asked.is_empty(), "nothing is read before time is up");
+        story.pass(2.0);
+        assert!(
+            matches!(&story.asked[..], [Question::LastLog { container, previous: false, .. }] if container == "prepare")
+        );
+        story.answer(Reply::Log(vec!["waits for the database".into()]));
+        let problem = &story.end().problems[0];
+        assert_eq!((problem.code, problem.exit), ("timed-out", Exit::TimedOut));
+        let told = |label: &str, line: &str| problem.evidence.iter().any(|e| e.label == label && e.lines == [line]);
+        assert!(told("runs", "container `prepare`") && told("last log", "waits for the database"), "{problem:?}");
+        assert!(problem.hints[0].contains("--container prepare`"), "{problem:?}");
     }
 
     #[test]

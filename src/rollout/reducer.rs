@@ -23,8 +23,10 @@ use crate::{
 const REMINDER: f64 = 30.0;
 /// How many objects a reminder names.
 const REMINDED: usize = 10;
-/// Seconds that evidence (a log) may take once the verdict stands.
-const EVIDENCE: f64 = 3.0;
+/// Seconds that evidence (a log) may take once the verdict stands: a node under load takes its time.
+const EVIDENCE: f64 = 10.0;
+/// Seconds that the proof of the last pods may take.
+const PROOF: f64 = 3.0;
 /// Seconds after which the registry is asked again.
 const ASK_AGAIN: f64 = 5.0;
 /// Seconds that a watch which was cut is given to tell what it missed.
@@ -165,10 +167,12 @@ impl Rollout {
         let sees = !self.view.is_blind() && now >= self.sees_from;
         let begun = self.logs.begun(&self.tracks, &self.view);
         let mut effects: Vec<Effect> = begun.into_iter().map(Effect::ShowLog).collect();
-        if sees && self.view.is_complete() {
+        // but what was asked for to explain a verdict that stands is of use all the same
+        let closing = matches!(self.phase, Phase::Closing { .. });
+        if (sees || closing) && self.view.is_complete() {
             self.judge(now, &mut effects);
         }
-        if sees || matches!(self.phase, Phase::Closing { .. }) || self.time_up(now).is_some() {
+        if sees || closing || self.time_up(now).is_some() {
             self.decide(now, &mut effects);
         }
         if self.phase != Phase::Done {
@@ -317,7 +321,7 @@ impl Rollout {
     /// Ends well, once it is known what nodes report.
     fn prove(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         if self.ask_for_proof(now, effects) {
-            self.phase = Phase::Proving { until: later(now, EVIDENCE) };
+            self.phase = Phase::Proving { until: later(now, PROOF) };
         } else {
             self.finish(now, false, effects);
         }

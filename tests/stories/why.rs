@@ -1,15 +1,15 @@
 //! What a verdict is explained with: the same words in every form, what hangs with its log, and a hint that helps when it
 //! is typed.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bench, Project, Run,
+    Bench, Run,
     cases::{DEADLINE, DEPLOY, describe, described, together},
     terminal::OnTerminal,
-    workloads::{RUNS, container, deployment, job, merged, object, pod_of},
+    workloads::{RUNS, container, deployment, job, object, pod_of},
 };
 
 /// Text and hints of the only finding, as JSON has them.
@@ -84,10 +84,8 @@ fn a_probe_is_told() {
 
 fn an_init_container_of_a_job_fails() {
     let prepare = container("echo no schema; exit 8", json!({"name": "prepare"}));
-    let fails = merged(
-        job("true", json!({"backoffLimit": 0})),
-        json!({"spec": {"template": {"spec": {"initContainers": [prepare]}}}}),
-    );
+    let mut fails = job("true", json!({}));
+    fails["spec"]["template"]["spec"]["initContainers"] = json!([prepare]);
     let run = described("jobinit", vec![fails]).run(DEPLOY).expect(6);
     run.says("error[job-failed]").says("container `prepare` exits with code 8").says("no schema");
 }
@@ -103,11 +101,15 @@ fn what_was_refused_for_long_is_tried_again_as_the_hint_says() {
     let quota = |pods: &str| object("v1", "ResourceQuota", "small", json!({"hard": {"pods": pods}}));
     let objects = |pods: &str| vec![quota(pods), deployment(RUNS, json!({}))];
     let project = described("refused", objects("0"));
-    let began = Instant::now();
     project.run(DEPLOY).expect(6).says("error[quota-exceeded]");
-    // by then it has tried for the last time in a while: 12 times, each after twice the time
-    while began.elapsed() < Duration::from_secs(50) {
-        std::thread::sleep(Duration::from_millis(200));
+    // each try comes after twice the time, from 5 ms on: the next one is half a minute away
+    let tries = || {
+        let events = Bench.get(&project.namespace("qa"), &["events", "--field-selector=reason=FailedCreate"]);
+        let counts = events["items"].as_array().expect("events").iter().map(|event| event["count"].as_u64());
+        counts.map(|count| count.unwrap_or(1)).sum::<u64>()
+    };
+    while tries() < 13 {
+        std::thread::sleep(Duration::from_millis(500));
     }
     describe(&project, objects("9"));
     let run = project.run(&[DEPLOY, DEADLINE].concat()).expect(7);
