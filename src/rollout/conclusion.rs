@@ -112,6 +112,14 @@ fn late(track: &Track, problem: Option<&Problem>, time: &TimeUp) -> Problem {
     problem.hint("`--timeout` gives it more time")
 }
 
+/// What was never told in full: nothing was judged.
+pub(super) fn unseen(view: &View, time: &TimeUp) -> Problem {
+    let text = format!("the cluster did not tell the state of what was applied in {}", time.text());
+    Problem::new("not-observed", Exit::TimedOut, text)
+        .with(Evidence::new("missing", view.missing()))
+        .hint("the account needs the verbs get, list and watch for these")
+}
+
 impl TimeUp {
     pub(super) fn text(&self) -> String {
         let length = short_duration(self.after.max(0.0).round() as u64);

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
-    conclusion::{Conclusion, TimeUp, entrances, problems},
+    conclusion::{Conclusion, TimeUp, entrances, problems, unseen},
     logs::Logs,
     proof::{proof, questions, unconfirmed},
     selections::{selections, selections_at_rest},
@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     kinds,
-    model::{
-        Evidence, Exit, LogSource, Problem, Question, Reply, RolloutEvent, Rules, Seen, Selection, Verdict, Watched,
-    },
+    model::{LogSource, Question, Reply, RolloutEvent, Rules, Seen, Selection, Verdict, Watched},
 };
 
 /// Seconds between reminders of what is awaited.
@@ -397,7 +395,7 @@ impl Rollout {
         let time = self.time_up(now).unwrap_or(TimeUp { timed_out, after: 0.0, without_progress: false });
         let mut problems = problems(&self.tracks, &TimeUp { timed_out, ..time });
         if timed_out && !self.view.is_complete() {
-            problems.insert(0, self.unseen(&time));
+            problems.insert(0, unseen(&self.view, &time));
         }
         let plain = self.plain.iter().map(|watched| (watched.applied.id.clone(), Verdict::Ready, Default::default()));
         let tracked = self
@@ -407,13 +405,6 @@ impl Rollout {
         let states = tracked.chain(plain).collect();
         let entrances = entrances(&self.tracks, &self.view);
         effects.push(Effect::Settled(Box::new(Conclusion { states, problems, proof, entrances })));
-    }
-
-    fn unseen(&self, time: &TimeUp) -> Problem {
-        let text = format!("the cluster did not tell the state of what was applied in {}", time.text());
-        Problem::new("not-observed", Exit::TimedOut, text)
-            .with(Evidence::new("missing", self.view.missing()))
-            .hint("the account needs the verbs get, list and watch for these")
     }
 
     fn time_up(&self, now: Timestamp) -> Option<TimeUp> {
