@@ -1,5 +1,5 @@
 //! Keeps the codes of `docs/json.md`: each that a source gives is listed there, each that is listed is given, and each of
-//! a rollout is shown by a fixture of a judge or by a story.
+//! a rollout or of manifests is shown by a fixture of a judge or by a story.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -103,17 +103,21 @@ fn every_code_that_is_listed_is_given() {
 }
 
 #[test]
-fn every_code_of_a_rollout_is_shown() {
+fn every_code_of_a_rollout_and_of_manifests_is_shown() {
     let of_fixtures = of_fixtures();
     // what only a rollout through time shows, and what only a server does
     let mut stories = text_of(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rollout/mod.rs"));
-    stories.extend(files_below("tests/stories", "rs").iter().map(|path| text_of(path)));
+    stories.extend(
+        ["tests/stories", "tests/cmd"].iter().flat_map(|folder| files_below(folder, "rs")).map(|path| text_of(&path)),
+    );
     let told = |code: &str| {
         // a bare word may be anything
-        let quoted = code.contains('-') || code == "overwritten";
+        let quoted = code.contains('-') || ["overwritten", "read", "manifest", "yaml", "color"].contains(&code);
         stories.contains(&format!("[{code}]")) || quoted && stories.contains(&format!("\"{code}\""))
     };
-    let listed = listed().into_iter().filter(|(_, heading)| heading.starts_with("The rollout"));
+    let listed = listed()
+        .into_iter()
+        .filter(|(_, heading)| heading.starts_with("The rollout") || heading.starts_with("Manifests"));
     let hidden: Vec<String> =
         listed.map(|(code, _)| code).filter(|code| !of_fixtures.contains(code) && !told(code)).collect();
     assert!(hidden.is_empty(), "neither a fixture nor a story shows {hidden:?}");

@@ -164,5 +164,7 @@ fn an_image_that_no_manifest_uses_is_told_where_it_is_configured() {
     )
     .expect("a file");
     let run = render(folder.path(), HELM).expect(2);
-    run.says("no manifest uses the image registry.example.com/team/shop").says("shipway.yaml:2:3").says("nginx:1.27");
+    run.says("error[image-unused]: no manifest uses the image registry.example.com/team/shop")
+        .says("shipway.yaml:2:3")
+        .says("nginx:1.27");
 }

@@ -49,6 +49,13 @@ fn a_finding_has_the_same_words_in_every_form() {
     tells_once("summary", &std::fs::read_to_string(summary).expect("a summary"), &words);
 }
 
+#[test]
+fn a_plan_that_cannot_be_kept_is_told() {
+    let project = described("nowhere", vec![deployment(RUNS, json!({}))]);
+    let run = project.run(&["plan", "-f", "objects.json", "--out", "/nowhere/a.plan"]).expect(2);
+    run.says("error[write]").says("/nowhere/a.plan");
+}
+
 /// Deploys it until time is up, and looks for all of these.
 fn explains(story: &str, object: Value, says: &[&str]) {
     let project = described(story, vec![object]);

@@ -75,7 +75,7 @@ fn headline(problem: &Problem, meaning: Meaning) -> (Line, Line) {
 /// What is wrong, with what, and how many alike: where nothing stands beside it.
 pub(crate) fn sentence(problem: &Problem) -> String {
     let name = problem.object.as_ref().map(ToString::to_string).filter(|name| !problem.text.contains(name));
-    let alike = if problem.count > 1 { alike(problem.count) } else { String::new() };
+    let alike = if problem.count > 1 { counts::alike(problem.count) } else { String::new() };
     name.map_or_else(|| format!("{}{alike}", problem.text), |name| format!("{name}: {}{alike}", problem.text))
 }
 
