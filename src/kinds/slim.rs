@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::find;
+use super::{find, read};
 use crate::model::Resource;
 
 /// Of a container in a pod, what is large and says nothing about how it runs.
@@ -11,11 +11,16 @@ const SETTINGS: &[&str] = &["args", "command", "env", "envFrom", "volumeMounts"]
 const OF_A_TEMPLATE: &[&str] = &["containers", "initContainers", "imagePullSecrets"];
 const OF_ITS_CONTAINERS: &[&str] = &["name", "image"];
 
-/// Leaves out of a pod, or of the template of pods, what no judge looks at.
+/// Leaves out of a pod, or of what pods are made from, what no judge looks at.
 pub(crate) fn slim(resource: &Resource, object: &mut Value) {
     let Some(path) = find(&resource.group, &resource.kind).and_then(|kind| kind.template) else { return };
-    let Some(template) = path.iter().try_fold(object, |part, key| part.get_mut(*key)) else { return };
     let is_pod = path.is_empty();
+    if resource.kind == "ReplicaSet" && read::controller(object).is_some() {
+        // its Deployment is judged, and has the same
+        retain(object.get_mut("metadata"), |key| key != "labels");
+        retain(object.get_mut("spec"), |key| !matches!(key, "selector" | "template"));
+    }
+    let Some(template) = path.iter().try_fold(object, |part, key| part.get_mut(*key)) else { return };
     if !is_pod {
         retain(template.get_mut("metadata"), |key| key == "labels");
         retain(template.get_mut("spec"), |key| OF_A_TEMPLATE.contains(&key));
@@ -52,6 +57,15 @@ mod tests {
             slim("Deployment", json!({"spec": {"replicas": 2, "template": pod}})),
             json!({"spec": {"replicas": 2, "template": {
                 "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}}})
+        );
+        let owned = |metadata: Value, spec: Value| json!({"metadata": metadata, "spec": spec});
+        let owners = json!([{"uid": "1", "controller": true}]);
+        assert_eq!(
+            slim(
+                "ReplicaSet",
+                owned(json!({"labels": {}, "ownerReferences": owners}), json!({"replicas": 2, "template": pod}))
+            ),
+            owned(json!({"ownerReferences": owners}), json!({"replicas": 2}))
         );
         let mut slim_pod = pod.clone();
         slim_pod["spec"]["containers"][0] = json!({"name": "web", "image": "web:1", "resources": {"limits": {}}});

@@ -148,6 +148,15 @@ pub struct Object {
     pub from: Vec<DocumentRef>,
 }
 
+impl Object {
+    /// The body as text, to rest: with no room for more.
+    pub fn text(&self) -> String {
+        let mut text = self.body.to_string();
+        text.shrink_to_fit();
+        text
+    }
+}
+
 /// When, in the order of a deploy, an object is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -55,7 +55,11 @@ impl Delivery<'_> {
     ///
     /// # Errors
     /// What the server refused or the rollout died of; the record of it is written, and the Jobs for it have run.
-    pub(super) async fn carry_out(&self, prepared: &Prepared, outcome: &mut Outcome) -> Result<Vec<String>, Unproven> {
+    pub(super) async fn carry_out(
+        &self,
+        prepared: &mut Prepared,
+        outcome: &mut Outcome,
+    ) -> Result<Vec<String>, Unproven> {
         if let Some(order) = &prepared.order {
             self.context.tell(SourceEvent::Order { order: order.clone() });
         }
@@ -64,6 +68,7 @@ impl Delivery<'_> {
         }
         let planned = prepared.changes.iter().filter(|change| change.change != Change::Pruned);
         outcome.objects = planned.map(object_outcome).collect();
+        outcome.objects.shrink_to_fit();
         let (mut record, objects) = match record::begin(self.application, self.cluster, prepared).await {
             Ok(begun) => begun,
             Err(failure) => {
@@ -97,7 +102,7 @@ impl Delivery<'_> {
     /// Stage by stage; hooks before the workloads are waited for, everything else at the end.
     async fn write_and_follow(
         &self,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         record: &mut Record,
         outcome: &mut Outcome,
     ) -> Result<Vec<String>, Failure> {
@@ -123,7 +128,7 @@ impl Delivery<'_> {
     }
 
     /// Jobs that are to run after a failure; what they end with changes nothing about it.
-    async fn after_failure(&self, prepared: &Prepared, record: &mut Record, outcome: &mut Outcome) {
+    async fn after_failure(&self, prepared: &mut Prepared, record: &mut Record, outcome: &mut Outcome) {
         let truth = outcome.truth.take();
         if let Err(Failure(problems)) = self.hooks(prepared, Stage::OnFailure, record, outcome).await {
             for problem in problems {
@@ -145,6 +150,7 @@ impl Delivery<'_> {
         }
         let steps: Vec<Step<'_>> = prepared.steps().filter(|step| is_due(step.object)).collect();
         let before = record.applied.len();
+        record.applied.reserve_exact(steps.len());
         apply_stage(self.context, self.cluster, &steps, &mut record.applied).await?;
         let written = steps.iter().zip(&record.applied[before..]);
         // watching the Namespace takes a right over the whole cluster
@@ -160,7 +166,7 @@ impl Delivery<'_> {
 
     pub(super) async fn follow(
         &self,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         watched: Vec<Watched>,
         record: &mut Record,
         outcome: &mut Outcome,
@@ -180,15 +186,13 @@ impl Delivery<'_> {
     }
 
     /// By one look where nothing of it was changed and all is well, else by watches.
-    async fn conclude(&self, prepared: &Prepared, mut watched: Vec<Watched>) -> Result<Conclusion, Failure> {
+    async fn conclude(&self, prepared: &mut Prepared, mut watched: Vec<Watched>) -> Result<Conclusion, Failure> {
         let rules = || self.application.checkout.settings.rules();
-        let app = &prepared.release.target.app;
+        let app = &self.application.target.app;
         let moves = |watched: &Watched| watched.shows_log || watched.changed && is_judged(&watched.applied.id);
         if !watched.iter().any(moves) {
             let rollout = Rollout::at_rest(app, watched, rules(), jiff::Timestamp::now());
-            // a write, or a Job that ran for minutes, makes an earlier look an old one
-            let fresh = if prepared.writes_nothing() { &prepared.live[..] } else { &[] };
-            match settle_at_once(self.context, self.cluster, rollout, fresh).await? {
+            match settle_at_once(self.context, self.cluster, rollout, prepared.fresh()).await? {
                 Ok(conclusion) => return Ok(conclusion),
                 Err(unsettled) => watched = unsettled,
             }
@@ -223,6 +227,7 @@ impl Delivery<'_> {
 /// What a rollout looks at of an object that was sent.
 fn judged_body(object: &Rendered) -> serde_json::Value {
     let mut body = object.body();
+    body.as_object_mut().and_then(|body| body.shift_remove("metadata"));
     kinds::slim(&object.resource, &mut body);
     shrink_to_fit(&mut body);
     body

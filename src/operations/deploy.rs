@@ -141,7 +141,7 @@ impl Deploy<'_> {
         }
         self.ground.refuse_others(&prepared.history)?;
         self.ground.settle(context, application, cluster).await?;
-        let ended = self.delivery.carry_out(&prepared, outcome).await;
+        let ended = self.delivery.carry_out(&mut prepared, outcome).await;
         outcome.objects.splice(0..0, self.ground.outcomes());
         match ended {
             Ok(addresses) => {

@@ -10,7 +10,7 @@ impl Delivery<'_> {
     /// A hook failed: those of later waves are not begun.
     pub(super) async fn hooks(
         &self,
-        prepared: &Prepared,
+        prepared: &mut Prepared,
         stage: Stage,
         record: &mut Record,
         outcome: &mut Outcome,

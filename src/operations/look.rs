@@ -10,16 +10,17 @@ use crate::{
     rollout::{Conclusion, Effect, Input, Rollout},
 };
 
-/// The conclusion of a rollout at rest that holds on the first look; else the objects, to be followed. `fresh` are bodies
-/// that were read in this run, and before no write.
+/// The conclusion of a rollout at rest that holds on the first look; else the objects, to be followed. `fresh` is what was
+/// read in this run, and before no write: it hands over the bodies that are looked at.
 pub(super) async fn settle_at_once(
     context: &Context,
     cluster: &Cluster,
     mut rollout: Rollout,
-    fresh: &[Live],
+    mut fresh: Vec<&mut Live>,
 ) -> Result<Result<Conclusion, Vec<Watched>>, Failure> {
     let selections = rollout.selections();
-    let lists = selections.iter().map(async |selection| match surveyed(selection, &selections, fresh) {
+    let surveyed: Vec<Option<Seen>> = { selections.iter() }.map(|of| surveyed(of, &selections, &mut fresh)).collect();
+    let lists = selections.iter().zip(surveyed).map(async |(selection, surveyed)| match surveyed {
         Some(seen) => Ok(seen),
         None => cluster.look(selection, kinds::slim).await,
     });
@@ -43,7 +44,7 @@ pub(super) async fn settle_at_once(
 }
 
 /// The list as the survey has read it, of kinds that nobody but the release makes.
-fn surveyed(selection: &Selection, all: &[Selection], fresh: &[Live]) -> Option<Seen> {
+fn surveyed(selection: &Selection, all: &[Selection], fresh: &mut [&mut Live]) -> Option<Seen> {
     let made = |parent: &Selection| {
         let kind = kinds::find(&parent.resource.group, &parent.resource.kind);
         kind.is_some_and(|kind| kind.children.iter().any(|(group, child)| selection.is_of(group, child)))
@@ -51,11 +52,11 @@ fn surveyed(selection: &Selection, all: &[Selection], fresh: &[Live]) -> Option<
     if fresh.is_empty() || all.iter().any(made) {
         return None;
     }
-    let is_of = |live: &&Live| {
+    let is_of = |live: &&mut &mut Live| {
         selection.is_of(&live.id.group, &live.id.kind)
             && live.id.namespace == selection.namespace
             && selection.fields.as_ref().is_none_or(|fields| *fields == format!("metadata.name={}", live.id.name))
     };
-    let objects = fresh.iter().filter(is_of).filter_map(|live| live.body.clone()).collect();
+    let objects = fresh.iter_mut().filter(is_of).filter_map(|live| live.body.take()).collect();
     Some(Seen::Listed { selection: selection.clone(), objects })
 }

@@ -72,6 +72,15 @@ impl Prepared {
         self.gone.is_empty() && steps.all(|step| step.equal.is_some())
     }
 
+    /// What was read and is not written, for a rollout to take the bodies; nothing where a write made the look an old one.
+    pub(super) fn fresh(&mut self) -> Vec<&mut Live> {
+        if !self.writes_nothing() {
+            return Vec::new();
+        }
+        let unwritten = self.live.iter_mut().zip(&self.equal).filter(|(_, equal)| equal.is_some());
+        unwritten.map(|(live, _)| live).collect()
+    }
+
     /// What is true while a rollout is under way, and stays true if the run is stopped in it.
     pub(super) fn what_is_unproven(&self) -> String {
         let applied = format!("{} is applied, but not proven", self.release.target.tag.value);

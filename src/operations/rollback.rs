@@ -86,10 +86,11 @@ impl Back {
         let cluster = lease.guard(&cluster.with_patience(patience, &context.stop).until(deadline));
         let delivery = Delivery { cluster: &cluster, ..*delivery };
         let ended = async {
-            let prepared = recorded::prepare(context, application, &cluster, &self.source, self.options.hooks).await?;
+            let mut prepared =
+                recorded::prepare(context, application, &cluster, &self.source, self.options.hooks).await?;
             self.unchanged_since(&prepared)?;
             namespace::renew(application, &cluster, &prepared.history).await?;
-            let addresses = delivery.carry_out(&prepared, outcome).await?;
+            let addresses = delivery.carry_out(&mut prepared, outcome).await?;
             outcome.truth = Some(truth(&prepared.release, &self.source, self.started, &addresses));
             Ok(())
         };
@@ -153,8 +154,8 @@ pub(super) async fn put_back(
     let mut again = Outcome::new(Exit::Done);
     again.images = good.images.iter().map(PodsOnImage::none).collect();
     let done = async {
-        let prepared = recorded::prepare(context, application, &cluster, good, false).await?;
-        delivery.carry_out(&prepared, &mut again).await.map_err(Failure::from)
+        let mut prepared = recorded::prepare(context, application, &cluster, good, false).await?;
+        delivery.carry_out(&mut prepared, &mut again).await.map_err(Failure::from)
     };
     match done.await {
         Ok(_) => {

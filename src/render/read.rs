@@ -42,7 +42,7 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn new(object: Object) -> Self {
-        Self { id: object.id, resource: object.resource, json: object.body.to_string(), from: object.from }
+        Self { json: object.text(), id: object.id, resource: object.resource, from: object.from }
     }
 
     /// Without what is nothing to the server, or is the server's own.

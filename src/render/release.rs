@@ -353,7 +353,7 @@ fn stage_of_kind(object: &Object) -> Stage {
 /// The same object gives the same text, in whatever order its fields were written.
 pub(super) fn at_rest(mut object: Object, stage: Stage) -> Rendered {
     object.body.sort_all_objects();
-    let json = object.body.to_string();
+    let json = object.text();
     let (hash, hook) = (sha256_hex(&json), HookRules::default());
     Rendered { id: object.id, resource: object.resource, stage, hook, hash, json, from: object.from }
 }
