@@ -32,6 +32,9 @@ pub struct EnvironmentStatus {
     pub namespace: String,
     /// The cluster, by its context in the kubeconfig, where the environment is on several.
     pub context: Option<String>,
+    /// Its place among the environments of the configuration.
+    #[serde(skip)]
+    pub rank: usize,
     pub health: Health,
     /// The newest deploy, however it ended.
     pub deploy: Option<PastDeploy>,
@@ -61,6 +64,7 @@ impl EnvironmentStatus {
             environment: environment.map(str::to_owned),
             namespace: namespace.to_owned(),
             context: context.map(str::to_owned),
+            rank: 0,
             health: Health::Absent,
             deploy: None,
             proven: None,
@@ -153,7 +157,7 @@ pub struct WorkloadStatus {
     pub pods: Vec<PodStatus>,
     /// In a blue/green app.
     pub color: Option<String>,
-    /// `serves`; `way back` for an idle colour that is ready; why something is taken as good.
+    /// `serves`; for an idle colour that is ready `newest, idle` or `way back`; why something is taken as good.
     pub remark: Option<String>,
 }
 

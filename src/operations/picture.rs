@@ -12,6 +12,7 @@ use crate::{
         Applied, EnvironmentStatus, Health, LiveNamespace, LockStatus, ObjectId, Problem, Record, RecordState, Verdict,
         WorkloadStatus,
     },
+    plan,
     rollout::{Judged, Known, Standing},
 };
 
@@ -142,7 +143,8 @@ pub(super) fn is_shown(workload: &WorkloadStatus) -> bool {
     runs || workload.problem.is_some() || workload.verdict == (Verdict::Waiting { problem: None }).word()
 }
 
-/// Says of each workload its colour, and which is the way back: the idle one, where it is ready and has pods.
+/// Says of each workload its colour, and what an idle one that is ready and has pods is for: the way back, or the newest
+/// release, which no switch has gone to.
 fn color(
     status: &mut EnvironmentStatus,
     workloads: &mut [WorkloadStatus],
@@ -156,6 +158,7 @@ fn color(
     let deployments = standing.objects("Deployment");
     let objects = deployments.iter().chain(&standing.objects("Pod")).map(|object| Value::clone(object)).collect();
     let newest_first: Vec<Record> = papers.records.iter().rev().cloned().collect();
+    let newest = plan::newest_color(blue_green, &newest_first);
     status.colors = Colors::of(objects, blue_green).colors(&traffic, &newest_first);
     for workload in workloads.iter_mut().filter(|workload| workload.object.kind == "Deployment") {
         let object = deployments.iter().find(|object| read::name(object) == workload.object.name);
@@ -165,13 +168,14 @@ fn color(
             .filter(|name| blue_green.colors.iter().any(|color| color == name));
         workload.color = name.map(str::to_owned);
         let serves = traffic.color.as_deref() == name;
-        let is_way_back = workload.verdict == Verdict::Ready.word() && workload.progress.ready > 0;
-        match (name, serves, is_way_back) {
-            (None, ..) => {}
-            (Some(_), true, _) => workload.remark = Some("serves".to_owned()),
-            (Some(_), false, true) => workload.remark = Some("way back".to_owned()),
-            (Some(_), false, false) => workload.remark = Some("idle".to_owned()),
-        }
+        let can_serve = workload.verdict == Verdict::Ready.word() && workload.progress.ready > 0;
+        let remark = match (serves, can_serve) {
+            (true, _) => "serves",
+            (false, true) if newest == name => "newest, idle",
+            (false, true) => "way back",
+            (false, false) => "idle",
+        };
+        workload.remark = name.map(|_| remark.to_owned());
     }
 }
 

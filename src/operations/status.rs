@@ -78,9 +78,14 @@ fn verdict(environments: &[EnvironmentStatus]) -> (Exit, Option<String>) {
 
 /// As the configuration has them, then by namespace.
 fn in_order(checkout: &Checkout, mut environments: Vec<EnvironmentStatus>) -> Status {
-    let names = plan::environment_names(&checkout.settings);
-    environments.sort_by_key(|status| names.iter().position(|name| Some(name) == status.environment.as_ref()));
+    environments.sort_by_key(|status| rank(checkout, status));
     Status { app: Some(checkout.settings.app.value.clone()), environments }
+}
+
+/// The place of its environment in the configuration.
+pub(super) fn rank(checkout: &Checkout, status: &EnvironmentStatus) -> usize {
+    let names = plan::environment_names(&checkout.settings);
+    names.iter().position(|name| Some(name) == status.environment.as_ref()).map_or(0, |place| place + 1)
 }
 
 /// Where nothing could be asked there is no status to show, only why.

@@ -18,6 +18,7 @@ use super::{
     picture::{Papers, Place, paint, without_objects},
     sight::{Sight, is_nothing, unknown},
     sites::Site,
+    status::rank,
 };
 use crate::{
     cluster::{Cluster, ClusterError, Holder, lock_of, made_for, read_namespace, read_record, records_of},
@@ -64,7 +65,8 @@ pub(super) async fn run(sight: &Sight<'_>) -> (Exit, Vec<EnvironmentStatus>) {
 
 impl Told {
     /// Tells what is new about an environment.
-    fn tell(&self, sight: &Sight<'_>, status: EnvironmentStatus) {
+    fn tell(&self, sight: &Sight<'_>, mut status: EnvironmentStatus) {
+        status.rank = rank(sight.checkout, &status);
         let mut all = self.0.borrow_mut();
         let known = all.iter().position(|known| known.is_same_place(&status));
         let Some(changes) = difference(known.map(|at| &all[at]), &status) else { return };

@@ -31,7 +31,7 @@ pub(crate) use queue::{is_newer, of_one_branch};
 pub(crate) use replicas::{Autoscaler, Replicas, has_count, kept_by_hand, replicas};
 pub(crate) use rights::{rights, rights_to_delete};
 pub(crate) use saved::{Content, Planned, PlannedObject, decode, differences, encode, keyed, moved_on, state, uids};
-pub(crate) use switch::{Decision, Readiness, Wish, switch};
+pub(crate) use switch::{Decision, Readiness, Wish, newest as newest_color, switch};
 pub(crate) use target::{environment_names, environments, notes, target};
 pub(crate) use values::values;
 

@@ -81,13 +81,19 @@ fn wanted(
             Some(live) => Ok((blue_green.other(Some(live)).to_owned(), "")),
             None => Err(PlanError::NothingServes { service: traffic.service.to_string() }),
         },
-        Wish::Newest => records
-            .iter()
-            .filter(|record| record.state == RecordState::Succeeded)
-            .find_map(|record| record.color.as_ref().filter(known))
-            .map(|color| (color.clone(), "with the newest proven release"))
+        Wish::Newest => newest(blue_green, records)
+            .map(|color| (color.to_owned(), "with the newest proven release"))
             .ok_or(PlanError::NothingProven),
     }
+}
+
+/// The colour of the newest proven release. `records` are newest first.
+pub(crate) fn newest<'r>(blue_green: &BlueGreen, records: &'r [Record]) -> Option<&'r str> {
+    let proven = records.iter().filter(|record| record.state == RecordState::Succeeded);
+    proven
+        .filter_map(|record| record.color.as_ref())
+        .find(|color| blue_green.colors.contains(color))
+        .map(String::as_str)
 }
 
 /// A newer record of this colour than its newest proven one: it failed, or its run was killed.

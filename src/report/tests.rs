@@ -25,7 +25,7 @@ use super::{
     style::Sign,
     words::{self, Weight},
 };
-use crate::model::{Answer, Exit, Outcome, Redactor, Stamped};
+use crate::model::{Answer, Event, Exit, Outcome, Redactor, Stamped, StatusEvent};
 
 /// What was written.
 #[derive(Clone, Default)]
@@ -201,6 +201,22 @@ fn of_many_workloads_a_frame_keeps_what_is_wrong() {
         assert!(frame.len() <= rows, "{}", frame.len());
         insta::assert_snapshot!(format!("live-wide-{rows}"), frame.join("\n"));
     }
+}
+
+#[test]
+fn environments_stand_in_the_order_of_the_configuration() {
+    let mut board = Board::new(Weight::Normal);
+    let (events, _) = samples::watch();
+    for (number, rank) in [(3, 1), (0, 0)] {
+        let mut stamped = events[number].clone();
+        let Event::Status(StatusEvent::Environment { status, .. }) = &mut stamped.event else { panic!("{stamped:?}") };
+        status.rank = rank;
+        board.on(&stamped);
+    }
+    let paper = Paper { width: 80, unicode: true, redactor: redactor() };
+    let frame: Vec<String> = board.frame(&paper, 24, samples::at(30.0)).iter().map(|line| line.paint(false)).collect();
+    let place = |name: &str| frame.iter().position(|line| line.trim_start().starts_with(name)).expect("an environment");
+    assert!(place("load ") < place("preview "), "{frame:#?}");
 }
 
 #[test]

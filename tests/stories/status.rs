@@ -149,7 +149,10 @@ fn both_colours_stand_with_what_they_run() {
     let first = blue_green::live(&project);
     crate::support::demo::add_server(&project, "two");
     let commit = project.commit("Serve better");
-    project.run(&["release", "--switch"]).expect(0);
+    project.run(&["release"]).expect(0);
+    // what was not switched to yet is no way back
+    project.run(&["status"]).expect(0).says(&format!("-> {first}")).says("newest, idle").never_says("way back");
+    project.run(&["switch"]).expect(0);
     let second = blue_green::live(&project);
     assert_ne!(first, second);
     let status = project.run(&["status"]).expect(0);

@@ -37,6 +37,8 @@ impl Screen {
             }
             (StatusEvent::Environment { status, .. }, None) => {
                 self.environments.push((at, EnvironmentStatus::clone(status)));
+                // their answers come in any order
+                self.environments.sort_by_key(|(_, status)| status.rank);
             }
         }
     }
