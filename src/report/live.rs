@@ -28,7 +28,7 @@ const REST: SignedDuration = SignedDuration::from_millis(50);
 /// Who hears nothing for so long was stopped, perhaps.
 const STOPPED: SignedDuration = SignedDuration::from_millis(500);
 /// So long nothing is drawn then, until it is known whether others have written on the terminal.
-const DOUBT: SignedDuration = SignedDuration::from_millis(150);
+const DOUBT: SignedDuration = SignedDuration::from_secs(1);
 
 pub(crate) struct Live {
     streams: Streams,

@@ -1,6 +1,4 @@
-//! The live view on a real terminal: resized while it runs, and ended in the middle.
-
-use std::process::Command;
+//! The live view on a real terminal: many workloads on few rows, and resized while it runs.
 
 use serde_json::{Value, json};
 
@@ -10,15 +8,13 @@ use crate::support::{
     terminal::OnTerminal,
 };
 
-const WORKLOADS: usize = 40;
-
-/// Workloads of which every fifth never gets ready, on a node of the story's own.
-fn project(story: &str) -> (Project, Node) {
+/// So many workloads, `web-0` and on, on a node of the story's own.
+pub fn project(story: &str, count: usize, health: fn(usize) -> Health) -> (Project, Node) {
     let project = Project::new(story);
     project.branch("feature");
-    let node = Node::start(&project.app, |pod| {
+    let node = Node::start(&project.app, move |pod| {
         let name = pod["metadata"]["labels"]["app"].as_str().unwrap_or_default();
-        if name.ends_with(['0', '5']) { Health::Hangs } else { Health::Ready }
+        health(name.trim_start_matches("web-").parse().expect("a number"))
     });
     let workload = |number: usize| {
         let name = format!("web-{number}");
@@ -28,11 +24,20 @@ fn project(story: &str) -> (Project, Node) {
             "selector": {"matchLabels": {"app": name}}, "template": {"metadata": {"labels": {"app": name}}, "spec": spec}}})
     };
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": project.namespace("qa")}});
-    let items: Vec<Value> = std::iter::once(namespace).chain((0..WORKLOADS).map(workload)).collect();
+    let items: Vec<Value> = std::iter::once(namespace).chain((0..count).map(workload)).collect();
     project.write("objects.json", &json!({"apiVersion": "v1", "kind": "List", "items": items}).to_string());
     project.commit("Describe them");
     (project, node)
 }
+
+/// Every fifth never gets ready.
+pub fn every_fifth_hangs(number: usize) -> Health {
+    if number.is_multiple_of(5) { Health::Hangs } else { Health::Ready }
+}
+
+pub const DEPLOY: [&str; 3] = ["deploy", "-f", "objects.json"];
+
+const WORKLOADS: usize = 60;
 
 /// All that will be ready is, and what is not shown is summed up.
 fn rests(rows: &[String]) -> bool {
@@ -53,20 +58,21 @@ fn is_whole(rows: &[String]) {
 
 #[test]
 fn a_resized_terminal_shows_no_torn_line() {
-    let (project, _node) = project("resized");
-    let run = OnTerminal::start(&project, &["deploy", "-f", "objects.json"], (120, 30));
+    let (project, _node) = project("resized", WORKLOADS, every_fifth_hangs);
+    // so high that nothing leaves the screen when its lines are broken: that would be out of reach
+    let run = OnTerminal::start(&project, &DEPLOY, (120, 50));
     is_whole(&run.until(rests));
     let (before, began) = (run.bytes(), std::time::Instant::now());
-    for (columns, rows) in [(60, 20), (200, 40), (70, 24), (61, 16), (160, 16)] {
+    for (columns, rows) in [(60, 48), (200, 50), (70, 46), (61, 48), (160, 46)] {
+        // a frame that is on its way to a terminal while that becomes narrower cannot know it
+        run.until_drawn();
         run.resize((columns, rows));
-        let drawn = run.bytes();
-        // two frames after it, for the first may have been on its way
-        run.until(|_| run.bytes() > drawn + 2 * usize::from(columns));
+        run.until_drawn();
         is_whole(&run.until(rests));
     }
     let mut figures = Figures::new("live");
     figures.add("live view: bytes a second", (run.bytes() - before) as f64 / began.elapsed().as_secs_f64(), "B/s");
-    Command::new("kill").args(["-INT", &run.id().to_string()]).status().expect("kill runs");
+    run.signal("INT");
     let (code, rows) = run.wait();
     assert_eq!(code, 130);
     assert!(
@@ -74,4 +80,71 @@ fn a_resized_terminal_shows_no_torn_line() {
         "{}",
         rows.join("\n")
     );
+}
+
+#[test]
+fn a_terminal_of_almost_no_room_is_drawn_on_and_comes_back() {
+    let (project, _node) = project("tiny", WORKLOADS, every_fifth_hangs);
+    let run = OnTerminal::start(&project, &DEPLOY, (120, 30));
+    run.until(rests);
+    for size in [(10, 3), (1, 1), (10, 3)] {
+        run.resize(size);
+        let drawn = run.bytes();
+        run.until(|_| run.bytes() > drawn);
+    }
+    run.resize((120, 30));
+    // above the last frame is what the terminal took back onto its screen
+    let last = |rows: &[String]| {
+        let start = rows.iter().rposition(|row| row.starts_with("~ rollout"));
+        rows[start.unwrap_or_default()..].to_vec()
+    };
+    is_whole(&last(&run.until(|rows| rests(&last(rows)))));
+    run.signal("INT");
+    assert_eq!(run.wait().0, 130);
+}
+
+/// Of 200 five crash, ten hang.
+fn few_fail(number: usize) -> Health {
+    match (number % 40, number % 20) {
+        (7, _) => Health::Crashes,
+        (_, 5) => Health::Hangs,
+        _ => Health::Ready,
+    }
+}
+
+#[test]
+fn of_two_hundred_workloads_a_small_terminal_shows_what_fails() {
+    let (project, _node) = project("crowded", 200, few_fail);
+    let run = OnTerminal::start(&project, &DEPLOY, (80, 24));
+    let count = |rows: &[String], text: &str| rows.iter().filter(|row| row.contains(text)).count();
+    let rows = run.until(|rows| {
+        count(rows, "crash-loop") == 5 && count(rows, "0/1 new ready") == 15 && count(rows, "and 185 more ready") == 1
+    });
+    assert!(rows.len() <= 23, "{}", rows.join("\n"));
+    assert!(rows[0].starts_with("~ rollout  deployment/web-7 "), "{}", rows.join("\n"));
+    assert!(rows.iter().take(5).all(|row| row.ends_with("crash-loop")), "{}", rows.join("\n"));
+    // one finding for all five, and room for it however it is wrapped
+    let told: String = run
+        .until(|rows| count(rows, "    failed: deployment/web-7 does not start") == 1)
+        .iter()
+        .map(|row| format!("{} ", row.trim()))
+        .collect();
+    assert!(told.contains("container `web` exits with code 3 (and 4 more alike)"), "{told}");
+    // at rest only the ages change, once a second
+    let second = |rows: &[String]| rows.iter().find(|row| row.contains("deployment/web-5 ")).cloned();
+    let (before, began) = (run.bytes(), std::time::Instant::now());
+    for _ in 0..3 {
+        let now = second(&run.rows());
+        run.until(|rows| second(rows) != now);
+    }
+    let rate = (run.bytes() - before) as f64 / began.elapsed().as_secs_f64();
+    Figures::new("live-crowded").at_most("live view of 200 workloads at rest: bytes a second", rate, "B/s", 5000.0);
+    assert!(rate < 5000.0, "{rate} bytes a second");
+    run.signal("INT");
+    let (code, rows, lines) = run.wait_for_lines();
+    assert_eq!(code, 130);
+    assert!(rows.last().is_some_and(|row| row.contains("proven") || row.contains("exit 130")), "{}", rows.join("\n"));
+    // no long list stays behind
+    let left = lines.iter().filter(|line| line.contains("deployment/web-")).count();
+    assert!((15..30).contains(&left), "{left}: {}", lines.join("\n"));
 }

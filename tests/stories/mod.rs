@@ -36,6 +36,7 @@ mod replicas;
 mod requests;
 mod scale;
 mod secrets;
+mod signals;
 mod silence;
 mod status;
 mod status_rules;

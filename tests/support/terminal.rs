@@ -2,8 +2,11 @@
 
 use std::{
     fs::File,
-    io::Read as _,
-    os::{fd::OwnedFd, unix::fs::OpenOptionsExt as _},
+    io::{Read as _, Write as _},
+    os::{
+        fd::OwnedFd,
+        unix::{fs::OpenOptionsExt as _, process::CommandExt as _},
+    },
     process::Child,
     sync::{Arc, Mutex},
     thread::JoinHandle,
@@ -12,7 +15,7 @@ use std::{
 
 use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{Winsize, tcsetwinsize},
+    termios::{LocalModes, OutputModes, Winsize, tcgetattr, tcsetwinsize},
 };
 
 use super::{Project, run::command};
@@ -30,6 +33,8 @@ struct Screen {
 pub struct OnTerminal {
     child: Child,
     master: OwnedFd,
+    /// The path of its other side.
+    name: String,
     screen: Arc<Mutex<Screen>>,
     reader: Option<JoinHandle<()>>,
 }
@@ -44,6 +49,8 @@ impl OnTerminal {
             || File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(&name).expect("a terminal");
         let child = command(&project.root(), &project.variables, arguments)
             .env("TERM", "xterm-256color")
+            // a group of its own, as a shell gives it to a job
+            .process_group(0)
             .stdin(side())
             .stdout(side())
             .stderr(side())
@@ -62,11 +69,37 @@ impl OnTerminal {
                 screen.terminal.feed(String::from_utf8_lossy(&piece[..read]).as_ref());
             }
         });
-        Self { child, master, screen, reader: Some(reader) }
+        Self { child, master, name, screen, reader: Some(reader) }
     }
 
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends it a signal: `INT`, `TSTP`.
+    pub fn signal(&self, name: &str) {
+        let sent = std::process::Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success(), "{name}");
+    }
+
+    /// Waits until it is stopped.
+    pub fn until_stopped(&self) {
+        let file = format!("/proc/{}/stat", self.id());
+        self.until(|_| {
+            let stat = std::fs::read_to_string(&file).expect("a process");
+            stat.rsplit(") ").next().is_some_and(|fields| fields.starts_with('T'))
+        });
+    }
+
+    /// Types on its keyboard.
+    pub fn types(&self, text: &str) {
+        File::from(self.master.try_clone().expect("a terminal")).write_all(text.as_bytes()).expect("a keyboard");
+    }
+
+    /// Writes on the terminal, as another program does.
+    pub fn meanwhile(&self, text: &str) {
+        let side = File::options().write(true).custom_flags(libc::O_NOCTTY).open(&self.name);
+        side.and_then(|mut side| side.write_all(text.as_bytes())).expect("a terminal to write on");
     }
 
     pub fn resize(&self, (columns, rows): (u16, u16)) {
@@ -87,9 +120,35 @@ impl OnTerminal {
         rows.filter(|row| !row.is_empty()).collect()
     }
 
-    /// True where the cursor is seen.
-    pub fn has_cursor(&self) -> bool {
-        self.screen.lock().expect("the screen").terminal.cursor().visible
+    /// All lines, those that have left the screen too.
+    pub fn lines(&self) -> Vec<String> {
+        self.screen.lock().expect("the screen").terminal.screen().text()
+    }
+
+    /// Panics unless whoever uses the terminal next finds it as it was: the cursor is seen and stands at the start of a
+    /// line, what is typed is echoed, lines end where they should, and this is no other screen.
+    fn is_sane(&self) {
+        let screen = self.screen.lock().expect("the screen");
+        let (cursor, kind) = (screen.terminal.cursor(), screen.terminal.active_screen_kind());
+        assert!(cursor.visible, "the cursor is hidden");
+        assert_eq!(cursor.position().map(|(column, _)| column), Some(0), "the cursor is in the middle of a line");
+        assert_eq!(kind, avt::ScreenKind::Primary);
+        let modes = tcgetattr(&self.master).expect("the modes of a terminal");
+        assert!(modes.local_modes.contains(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG), "{modes:?}");
+        assert!(modes.output_modes.contains(OutputModes::OPOST | OutputModes::ONLCR), "{modes:?}");
+    }
+
+    /// Waits until something was drawn, and then nothing for a moment: no frame is on its way.
+    pub fn until_drawn(&self) {
+        let before = self.bytes();
+        self.until(|_| self.bytes() > before);
+        let last = std::cell::Cell::new((self.bytes(), Instant::now()));
+        self.until(|_| {
+            if last.get().0 != self.bytes() {
+                last.set((self.bytes(), Instant::now()));
+            }
+            last.get().1.elapsed() > Duration::from_millis(150)
+        });
     }
 
     /// Waits until the screen is so; answers its rows.
@@ -105,14 +164,20 @@ impl OnTerminal {
         }
     }
 
-    /// Waits for the end; answers the exit code and the last screen.
-    pub fn wait(mut self) -> (i32, Vec<String>) {
+    /// Waits for the end; answers the exit code and the last screen. The terminal is as it was.
+    pub fn wait(self) -> (i32, Vec<String>) {
+        let (code, rows, _) = self.wait_for_lines();
+        (code, rows)
+    }
+
+    /// The same with all lines.
+    pub fn wait_for_lines(mut self) -> (i32, Vec<String>, Vec<String>) {
         let code = self.child.wait().expect("a child to wait for").code().unwrap_or(-1);
         if let Some(reader) = self.reader.take() {
             reader.join().expect("a reader that ends");
         }
-        assert!(self.has_cursor(), "the cursor is hidden");
-        (code, self.rows())
+        self.is_sane();
+        (code, self.rows(), self.lines())
     }
 }
 
