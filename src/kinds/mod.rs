@@ -288,7 +288,7 @@ mod tests {
         let facts: Vec<String> =
             facts.flat_map(|fact| fact.lines.iter().map(move |line| format!("{} {line}", fact.label))).collect();
         let hints: Vec<String> = told.iter().flat_map(|problem| problem.hints.clone()).collect();
-        let reads = judgement.questions.iter().filter_map(|question| match question {
+        let reads = judgement.questions.iter().chain(&judgement.logs).filter_map(|question| match question {
             Question::LastLog { container, previous: true, .. } => Some(format!("{container} previous")),
             Question::LastLog { container, previous: false, .. } => Some(format!("{container} current")),
             _ => None,

@@ -61,6 +61,8 @@ pub(crate) struct Judgement {
     pub progress: Progress,
     /// What must be known to say more.
     pub questions: Vec<Question>,
+    /// Whose last lines explain it, where they are not read yet: they change nothing of the verdict.
+    pub logs: Vec<Question>,
     /// Findings that are no failure.
     pub warnings: Vec<Problem>,
     /// What explains a wait without a finding, once its time is up: what it waits for, with logs and events.
@@ -77,6 +79,7 @@ impl Judgement {
             verdict,
             progress: Progress::default(),
             questions: Vec::new(),
+            logs: Vec::new(),
             warnings: Vec::new(),
             clue: None,
             pods: Vec::new(),

@@ -77,7 +77,7 @@ impl<'o, 's> Workload<'o, 's> {
             },
         };
         if self.o.closing && judgement.verdict == (Verdict::Waiting { problem: None }) {
-            judgement.clue = self.clue(&alive, &mut judgement.questions);
+            judgement.clue = self.clue(&alive, &mut judgement.logs);
         }
         judgement.progress = Progress { awaiting: Some(awaiting), ..progress };
         judgement.pods = uids(&alive);
@@ -110,24 +110,24 @@ impl<'o, 's> Workload<'o, 's> {
         };
         problem.evidence.push(Evidence::new("pod", [read::name(pod)]));
         problem.evidence.extend(pod::whereabouts(pod));
-        let mut questions = Vec::new();
+        let mut logs = Vec::new();
         if let Some((container, end, previous)) = pod::failure(pod) {
             let code = read::number(end, &["exitCode"]).unwrap_or_default();
             let oom = if read::text(end, &["reason"]) == "OOMKilled" { " (out of memory)" } else { "" };
             problem.text = format!("{}: container `{container}` exits with code {code}{oom}", problem.text);
             problem = problem.with(Evidence::new("image", pod::image_of(pod, container)));
-            problem = self.with_log(problem, pod, (container, previous), &mut questions);
+            problem = self.with_log(problem, pod, (container, previous), &mut logs);
             problem = problem.hint(command::log(pod, container, previous));
         } else if let Some(container) = pod::busy(pod) {
             // it was in time for nothing: what it did until then
-            problem = self.with_log(problem, pod, (container, false), &mut questions);
+            problem = self.with_log(problem, pod, (container, false), &mut logs);
             problem = problem.hint(command::log(pod, container, false));
         } else {
             problem = problem.hint(format!("{} shows its events", command::describe(&self.o.applied.id)));
         }
         problem = problem.with(Evidence::new("events", self.last_events(pod)));
         let progress = Progress { wanted: self.wanted, ready: self.available, ..Progress::default() };
-        Judgement { questions, progress, ..Judgement::failed(problem) }
+        Judgement { logs, progress, ..Judgement::failed(problem) }
     }
 
     /// The gravest finding and how many pods share it.
@@ -169,28 +169,29 @@ impl<'o, 's> Workload<'o, 's> {
         let mut found = vec![Evidence::new("pod", [format!("{}{remark}", read::name(alike.first))])];
         found.extend(pod::whereabouts(alike.first));
         problem.evidence.splice(0..0, found);
-        let mut questions: Vec<Question> = finding.question.iter().cloned().collect();
+        let questions: Vec<Question> = finding.question.iter().cloned().collect();
+        let mut logs = Vec::new();
         if finding.weight != Weight::Wait || self.o.closing {
             if let Some((container, previous)) = &finding.log {
                 problem = problem.with(Evidence::new("image", pod::image_of(alike.first, container)));
-                problem = self.with_log(problem, alike.first, (container, *previous), &mut questions);
+                problem = self.with_log(problem, alike.first, (container, *previous), &mut logs);
             }
             if problem.evidence.iter().all(|evidence| evidence.label != "events") {
                 problem = problem.with(Evidence::new("events", self.last_events(alike.first)));
             }
         }
-        Judgement { questions, ..Judgement::new(finding.verdict(problem)) }
+        Judgement { questions, logs, ..Judgement::new(finding.verdict(problem)) }
     }
 
     /// What explains a wait that nothing speaks against: the pod that is behind, with what its container does.
-    fn clue(&self, alive: &[&Value], questions: &mut Vec<Question>) -> Option<Problem> {
+    fn clue(&self, alive: &[&Value], logs: &mut Vec<Question>) -> Option<Problem> {
         let pod = alive.iter().find(|pod| !pod::is_ready(pod)).or(alive.first())?;
         let mut clue = self.o.problem("timed-out", "is not ready").with(Evidence::new("pod", [read::name(pod)]));
         clue.evidence.extend(pod::whereabouts(pod));
         if let Some(container) = pod::busy(pod) {
             clue = clue.with(Evidence::new("runs", [format!("container `{container}`")]));
             clue = clue.with(Evidence::new("image", pod::image_of(pod, container)));
-            clue = self.with_log(clue, pod, (container, false), questions);
+            clue = self.with_log(clue, pod, (container, false), logs);
             clue = clue.hint(command::log(pod, container, false));
         }
         Some(clue.with(Evidence::new("events", self.last_events(pod))))
@@ -207,13 +208,13 @@ impl<'o, 's> Workload<'o, 's> {
         problem: Problem,
         pod: &Value,
         (container, previous): (&str, bool),
-        questions: &mut Vec<Question>,
+        logs: &mut Vec<Question>,
     ) -> Problem {
         for previous in [previous, !previous] {
             let question = pod::last_log(pod, container, previous);
             match self.o.replies.get(&question) {
                 None => {
-                    questions.push(question);
+                    logs.push(question);
                     return problem;
                 }
                 Some(Reply::Log(lines)) if lines.iter().any(|line| !line.starts_with(LOST)) => {

@@ -7,7 +7,7 @@ use crate::{
     model::{Evidence, Exit, ObjectId, Problem, Progress, Verdict, short_duration},
 };
 
-use super::{proof::Proof, track::Track, view::View};
+use super::{alike::folded, proof::Proof, track::Track, view::View};
 
 /// How a rollout ended.
 #[derive(Debug)]
@@ -62,28 +62,9 @@ pub(super) fn problems(tracks: &[Track], rules_text: &TimeUp) -> Vec<Problem> {
         verdict if verdict.holds() || !rules_text.timed_out => None,
         verdict => Some(late(track, verdict.problem(), rules_text)),
     });
-    let mut folded: Vec<Problem> = Vec::new();
-    for problem in found {
-        match folded.iter_mut().find(|known| known.code == problem.code && cause(known) == cause(&problem)) {
-            Some(known) => {
-                known.count += problem.count;
-                let name = problem.object.as_ref().map(ToString::to_string).unwrap_or_default();
-                match known.evidence.iter_mut().find(|evidence| evidence.label == "also") {
-                    Some(also) => also.lines.push(name),
-                    None => known.evidence.push(Evidence::new("also", [name])),
-                }
-            }
-            None => folded.push(problem),
-        }
-    }
+    let mut folded = folded(found);
     folded.sort_by_key(order);
     folded
-}
-
-/// The text without the object that it begins with.
-fn cause(problem: &Problem) -> &str {
-    let object = problem.object.as_ref().map(ToString::to_string).unwrap_or_default();
-    problem.text.strip_prefix(&object).unwrap_or(&problem.text)
 }
 
 /// Which time is up.

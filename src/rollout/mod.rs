@@ -1,5 +1,6 @@
 //! What watches see becomes verdicts: a reducer without clock or network.
 
+mod alike;
 mod conclusion;
 pub(crate) mod difference;
 mod logs;
@@ -323,6 +324,37 @@ mod tests {
         let evidence = &story.end().problems[0].evidence;
         assert!(evidence.iter().any(|e| e.label == "last log" && e.lines == ["boom: no database"]));
         assert_eq!(evidence[0].lines, ["web-1, third exit"]);
+    }
+
+    /// Workloads of one pod each, which crash one after the other.
+    fn crashing_alike(names: &[&str]) -> Story {
+        let all: Vec<Watched> = names.iter().map(|name| deployment(name, 1)).collect();
+        let sets = names.iter().map(|name| replica_set(&format!("{name}-new"), name, "2"));
+        let seen: Vec<Value> = all.iter().map(|web| live(web, [2, 1, 1, 0])).chain(sets).collect();
+        let mut story = Story::of(all, &seen);
+        for name in names.iter().rev() {
+            story.see(pod(&format!("{name}-1"), &format!("{name}-new"), backing_off(), 2));
+        }
+        story
+    }
+
+    #[test]
+    fn of_findings_alike_one_log_is_read() {
+        let mut story = crashing_alike(&["a", "b", "c"]);
+        let [Question::LastLog { pod, .. }] = &story.asked[..] else { panic!("{:?}", story.asked) };
+        assert_eq!(pod.name, "c-1", "the first that was seen");
+        story.answer(Reply::Log(vec!["boom".into()]));
+        let [problem] = &story.end().problems[..] else { panic!("{:?}", story.end().problems) };
+        assert_eq!((problem.count, problem.object.as_ref().unwrap().name.as_str()), (3, "c"));
+        let lines = |label| problem.evidence.iter().find(|found| found.label == label).map(|found| found.lines.clone());
+        assert_eq!(lines("last log"), Some(vec!["boom".to_owned()]));
+        assert_eq!(lines("also"), Some(vec!["deployment/a".to_owned(), "deployment/b".to_owned()]));
+
+        let mut story = crashing_alike(&["a", "b", "c"]);
+        story.answer(Reply::LogUnavailable("no node".into()));
+        story.answer(Reply::LogUnavailable("no node".into()));
+        assert!(story.asked.is_empty(), "{:?}", story.asked);
+        assert_eq!(story.end().problems[0].count, 3);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use super::{
+    alike,
     conclusion::{Conclusion, TimeUp, entrances, problems, unseen},
     logs::Logs,
     proof::{proof, questions, unconfirmed},
@@ -253,6 +254,11 @@ impl Rollout {
     /// Each question once; the registry again while a pod still cannot get its image.
     fn ask(&mut self, now: Timestamp, effects: &mut Vec<Effect>) {
         let mut open: Vec<Question> = self.tracks.iter().flat_map(|track| track.questions.iter().cloned()).collect();
+        for index in alike::speakers(&self.tracks, |_| true) {
+            let track = &mut self.tracks[index];
+            track.speaks |= !track.logs.is_empty();
+            open.extend(track.logs.iter().cloned());
+        }
         open.retain(|question| !self.asked.contains_key(question));
         let suspects = self.tracks.iter().any(|track| matches!(track.verdict, Verdict::Suspect { .. }));
         if suspects {
@@ -379,12 +385,12 @@ impl Rollout {
     /// Of what is told in the end, something still waits for a reply.
     fn awaits_evidence(&self, time: bool) -> bool {
         let fails = |track: &Track| matches!(track.verdict, Verdict::Failed { .. } | Verdict::Gone { .. });
-        let tells = |track: &&Track| if time { !track.verdict.holds() } else { fails(track) };
-        self.tracks
-            .iter()
-            .filter(tells)
-            .flat_map(|track| &track.questions)
-            .any(|question| !self.replies.contains_key(question))
+        let tells = |track: &Track| if time { !track.verdict.holds() } else { fails(track) };
+        let speakers = alike::speakers(&self.tracks, tells);
+        let logs = speakers.iter().flat_map(|index| &self.tracks[*index].logs);
+        let questions = self.tracks.iter().filter(|track| tells(track)).flat_map(|track| &track.questions);
+        let mut awaited = questions.chain(logs);
+        awaited.any(|question| !self.replies.contains_key(question))
     }
 
     fn finish(&mut self, now: Timestamp, timed_out: bool, effects: &mut Vec<Effect>) {

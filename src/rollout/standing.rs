@@ -116,6 +116,7 @@ impl Standing {
             let due = self.settle(&mut judgement, &scene, now, &mut noticed);
             judged.due = judged.due.into_iter().chain(due).min();
             judged.questions.append(&mut judgement.questions);
+            judged.questions.append(&mut judgement.logs);
             judged.workloads.push(status(watched, &scene, judgement, &manner));
         }
         self.noticed = noticed;

@@ -36,6 +36,9 @@ pub(super) struct Track {
     pub progress: Progress,
     pub warnings: Vec<Problem>,
     pub questions: Vec<Question>,
+    pub logs: Vec<Question>,
+    /// Its log is read for all whose findings are alike.
+    pub speaks: bool,
     /// What explains a wait that has come to its end.
     pub clue: Option<Problem>,
     /// What was told last.
@@ -93,6 +96,8 @@ impl Track {
             progress: Progress::default(),
             warnings: Vec::new(),
             questions: Vec::new(),
+            logs: Vec::new(),
+            speaks: false,
             clue: None,
             said: None,
             warned: HashSet::new(),
@@ -154,8 +159,8 @@ impl Track {
 
     /// What the judge said becomes what holds: time turns suspicion into failure, and patience into trust.
     fn take(&mut self, judgement: Judgement, gone: bool, around: Surroundings<'_>) -> bool {
-        let Judgement { verdict, progress, questions, warnings, clue, patience, pods } = judgement;
-        (self.pods, self.questions, self.warnings, self.clue) = (pods, questions, warnings, clue);
+        let Judgement { verdict, progress, questions, logs, warnings, clue, patience, pods } = judgement;
+        (self.pods, self.questions, self.logs, self.warnings, self.clue) = (pods, questions, logs, warnings, clue);
         let held = self.verdict.holds();
         self.verdict = match verdict {
             Verdict::Gone { .. } if gone && self.completed => Verdict::Ready,

@@ -141,6 +141,9 @@ fn a_hundred_workloads_of_a_thousand_pods() {
     assert_eq!(problems.len(), 1, "{problems:#?}");
     assert_eq!((&problems[0]["code"], &problems[0]["count"]), (&json!("crash-loop"), &json!(FAILING)), "{problems:#?}");
     assert_eq!(watches(&proxy).len(), found.len(), "{:#?}", watches(&proxy));
+    // the last run's log of the one pod that is shown, and where there is none, the present one's
+    let logs = proxy.seen().into_iter().filter(|seen| seen.path.contains("/log?")).count();
+    assert!((1..=2).contains(&logs), "{logs} logs were asked for");
     let crashed = node.written().into_iter().max().expect("a crash");
     let mut figures = figures("failing", &run, &proxy);
     let ended = when(&run, |event| event["event"] == "outcome").expect("an outcome");
