@@ -10,7 +10,7 @@ use crate::support::{
     Project, Run, at_once,
     proxy::{Answer, Fault, Proxy, Rule, Then},
     registry::{Content, Store},
-    workloads::{RUNS, container, deployment, merged, object, pod_of, template, workload},
+    workloads::{RUNS, deployment, merged, object, pod_of},
 };
 
 /// One app that is deployed again and again.
@@ -186,15 +186,29 @@ fn yesterdays_failure_is_no_evidence_against_todays_fix() {
     at_once(&[crash_then_fix, missing_image_then_fix, quota_then_fix, quota_raised_alone, deadline_then_fix]);
 }
 
+/// It runs until [`App::end`] is said; whatever is started after that ends at once.
+fn ends_when_told(mark: &str, code: u8) -> Value {
+    let mount = json!({"volumeMounts": [{"name": "state", "mountPath": "/state"}]});
+    let script = format!("until [ -e /state/end ]; do sleep 0.1; done; echo told to >&2; exit {code}");
+    let mut web = marked(deployment(&script, mount), mark);
+    web["spec"]["template"]["spec"]["volumes"] = json!([{"name": "state", "emptyDir": {}}]);
+    web
+}
+
+impl App {
+    fn end(&self) {
+        let touch = ["exec", "deployment/web", "--", "/bin/touch", "/state/end"];
+        self.project.bench.kubectl(&[&["-n", &self.namespace()], &touch[..]].concat());
+    }
+}
+
 /// What is deployed crashes an hour later; the next version is fine.
 fn old_pods_fail() {
     let app = App::steady("oldfail");
-    let mount = json!({"volumeMounts": [{"name": "state", "mountPath": "/state"}]});
-    let mut old = marked(deployment("until [ -e /state/end ]; do sleep 1; done; exit 7", mount), "old");
-    old["spec"]["template"]["spec"]["volumes"] = json!([{"name": "state", "emptyDir": {}}]);
+    let mut old = ends_when_told("old", 7);
     old["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}});
     app.deploy(&[old.clone()]).expect(0);
-    app.project.bench.kubectl(&["-n", &app.namespace(), "exec", "deployment/web", "--", "/bin/touch", "/state/end"]);
+    app.end();
     app.until("the old pod crashes", |pods| pods.to_string_of("CrashLoopBackOff"));
     let mut new = fine("new");
     new["spec"]["strategy"] = old["spec"]["strategy"].take();
@@ -355,15 +369,17 @@ fn success_is_not_read_from_what_was_there_before() {
     app.runs_only("second");
 }
 
-/// A pod that gets ready and falls over three seconds later.
+/// A pod that falls over while nothing more is awaited of it than that it stays up.
 #[test]
 fn a_pod_that_dies_soon_after_it_was_ready_is_no_success() {
     let app = App::new("dies");
-    app.project.write("shipway.yaml", "{}\n");
-    let web =
-        workload("Deployment", template(container("sleep 3; echo late >&2; exit 4", json!({})), json!({})), json!({}));
-    let run = app.deploy(&[web]).expect(6);
-    run.says("error[crash-loop]").says("exits with code 4");
+    app.project.write("shipway.yaml", "deploy: {settle: 15s}\n");
+    app.write(&[ends_when_told("dies", 4)]);
+    let running = app.project.start(&["deploy", "-f", "objects.json"]);
+    running.until_says("all ready, watched for");
+    app.end();
+    let run = running.wait().expect(6);
+    run.says("error[crash-loop]").says("exits with code 4").says("told to");
 }
 
 /// However short it is watched: a node takes a moment to tell that a container has ended.

@@ -79,12 +79,6 @@ fn containers_that_do_not_stay_up() {
     let helper = |script: &str, name: &str, more: Value| merged(container(script, json!({"name": name})), more);
     let mut cases = vec![
         fails("crash", vec![deployment("echo boom; exit 3", json!({}))], "crash-loop", "exits with code 3"),
-        fails(
-            "settle",
-            vec![deployment("sleep 1; echo late >&2; exit 4", json!({}))],
-            "crash-loop",
-            "exits with code 4",
-        ),
         fails("exitzero", vec![deployment("exit 0", json!({}))], "crash-loop", "ends with code 0"),
         fails(
             "readonly",
