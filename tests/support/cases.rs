@@ -17,7 +17,7 @@ pub struct Case {
     pub within: f64,
 }
 
-pub const DEADLINE: &[&str] = &["--timeout", "12s"];
+pub const DEADLINE: &[&str] = &["--timeout", "20s"];
 
 pub fn fails(name: &'static str, objects: Vec<Value>, reason: &'static str, says: &'static str) -> Case {
     Case { name, objects, flags: &[], code: 6, reason, says, within: 60.0 }
@@ -25,7 +25,7 @@ pub fn fails(name: &'static str, objects: Vec<Value>, reason: &'static str, says
 
 /// It waits for what may still come, until time is up.
 pub fn times_out(name: &'static str, objects: Vec<Value>, reason: &'static str, says: &'static str) -> Case {
-    Case { name, objects, flags: DEADLINE, code: 7, reason, says, within: 30.0 }
+    Case { name, objects, flags: DEADLINE, code: 7, reason, says, within: 40.0 }
 }
 
 pub fn succeeds(name: &'static str, objects: Vec<Value>, says: &'static str) -> Case {
