@@ -27,6 +27,7 @@ pub(crate) use observation::{Baseline, Judgement, Observation};
 pub(crate) use persistent_volume_claim::stays_true;
 pub(crate) use pod::{
     advance, awaiting, begun, endings, image_ids, is_alive, is_ready, is_ready_unasked, last_run, ready_since, reason,
+    started_last,
 };
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;

@@ -62,6 +62,12 @@ pub(crate) fn ready_since(pod: &Value) -> Option<Timestamp> {
     read::true_condition(pod, "Ready")?.since.parse().ok()
 }
 
+/// When the last of its containers that run was started, by the node's clock; none where none runs.
+pub(crate) fn started_last(pod: &Value) -> Option<Timestamp> {
+    let starts = statuses(pod).map(|(status, _)| read::text(status, &["state", "running", "startedAt"]));
+    starts.filter_map(|at| at.parse().ok()).max()
+}
+
 /// True where its readiness says no more than that its containers were started: one of them has no probe that had to succeed
 /// first.
 pub(crate) fn is_ready_unasked(pod: &Value) -> bool {

@@ -15,7 +15,9 @@ const LONGEST: f64 = 30.0;
 const TELLS: f64 = 3.0;
 /// Seconds for which a container is watched that fell over: a second fall is told late where the first has kept its node busy.
 const SECOND_FALL: f64 = 10.0;
-/// Times of conditions are whole seconds.
+/// Seconds after which a node has usually told of a container that was started.
+const LOOKS: f64 = 2.0;
+/// Times of conditions and states are whole seconds.
 const PRECISION: f64 = 1.0;
 
 /// Moments on two clocks, of which only lengths are compared.
@@ -28,11 +30,21 @@ pub(super) struct Clocks {
     pub applied: Option<Timestamp>,
 }
 
+impl Clocks {
+    /// Seconds that have passed since then on the server's clock, at least; none for what was before the apply.
+    fn late(self, then: Timestamp) -> Option<f64> {
+        let applied = self.applied.filter(|applied| *applied <= then)?;
+        Some(seconds_between(self.started, self.now) - seconds_between(applied, then) - PRECISION)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Settling {
     /// Since when each pod is ready, by uid, as the node says.
     ready: HashMap<String, Timestamp>,
-    /// Seconds from when a pod got ready until that was seen here.
+    /// When the last container of each pod was started, in the same way.
+    started: HashMap<String, Timestamp>,
+    /// Seconds from when a pod got ready, or a container was started, until that was seen here: its end is told as late.
     late: f64,
     /// Seconds that a container which fell over had run; none where none did.
     lived: Option<i64>,
@@ -41,18 +53,21 @@ pub(super) struct Settling {
 }
 
 impl Settling {
-    /// Takes in the new pods that are ready.
+    /// Takes in the new pods.
     pub(super) fn look<'v>(&mut self, pods: impl Iterator<Item = &'v Value>, clocks: Clocks) {
         for pod in pods {
-            let Some(since) = kinds::ready_since(pod) else { continue };
-            self.lived = self.lived.max(kinds::last_run(pod));
-            let known = self.ready.insert(kinds::read::uid(pod).to_owned(), since);
-            if known == Some(since) {
-                continue;
+            let uid = kinds::read::uid(pod);
+            if let Some(started) = kinds::started_last(pod)
+                && self.started.insert(uid.to_owned(), started) != Some(started)
+            {
+                self.late = self.late.max(clocks.late(started).unwrap_or_default() - LOOKS);
             }
-            if let Some(applied) = clocks.applied {
+            let Some(since) = kinds::ready_since(pod).filter(|_| kinds::is_ready(pod)) else { continue };
+            self.lived = self.lived.max(kinds::last_run(pod));
+            if self.ready.insert(uid.to_owned(), since) != Some(since)
+                && let Some(late) = clocks.late(since)
+            {
                 self.unasked |= kinds::is_ready_unasked(pod);
-                let late = seconds_between(clocks.started, clocks.now) - seconds_between(applied, since) - PRECISION;
                 self.late = self.late.max(late);
             }
         }
@@ -108,6 +123,19 @@ mod tests {
         let lived = Some(("2026-05-04T12:00:05Z", "2026-05-04T12:00:08Z"));
         assert!((more(&[(ready("2026-05-04T12:00:10Z", lived), soon)]) - 13.0).abs() < 0.6);
         assert!((more(&[(ready("2026-05-04T12:00:10Z", None), "2026-05-04T13:00:00Z")]) - 30.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn a_node_that_tells_late_of_a_start_would_tell_late_of_an_end() {
+        let started = |at: &str| {
+            let mut pod = ready("2026-05-04T12:00:09Z", None);
+            pod["status"]["containerStatuses"][0]["state"] = json!({"running": {"startedAt": at}});
+            pod
+        };
+        let more = |at: &str| more(&[(started(at), "2026-05-04T12:05:10.5Z")]);
+        assert!((more("2026-05-04T12:00:08Z") - 0.5).abs() < 0.01, "no longer than its readiness");
+        assert!((more("2026-05-04T12:00:01Z") - 6.5).abs() < 0.01);
+        assert!((more("2026-05-04T11:00:00Z") - 0.5).abs() < 0.01, "it ran before the apply");
     }
 
     #[test]

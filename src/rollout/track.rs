@@ -152,7 +152,7 @@ impl Track {
         let further = advance(&mut self.reached, pods());
         self.endings = pods().flat_map(kinds::endings).map(|(_, count)| count).sum();
         let clocks = Clocks { started: around.started, now: around.now, applied: self.applied_at() };
-        self.settling.look(pods().filter(|pod| kinds::is_ready(pod)), clocks);
+        self.settling.look(pods(), clocks);
         let gone = live.is_none();
         self.take(judgement, gone, around) || further
     }
