@@ -69,7 +69,6 @@ fn a_second_interrupt_leaves_at_once_and_the_terminal_as_it_was() {
     run.types("\u{3}");
     run.signal("INT");
     run.until(|rows| rows.iter().any(|row| row.starts_with("! stop")));
-    run.types("\u{3}");
     run.signal("INT");
     let (code, rows, lines) = run.wait_for_lines();
     assert_eq!(code, 130);
