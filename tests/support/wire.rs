@@ -37,15 +37,18 @@ impl Wire {
         let stream = self.connector.connect(tls::name(self.address), stream).await.expect("TLS");
         let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("HTTP");
         tokio::spawn(connection);
-        Connection(sender)
+        Connection { wire: self.clone(), sender }
     }
 }
 
 /// One connection: a request after another, or one watch.
-pub struct Connection(SendRequest<Full<Bytes>>);
+pub struct Connection {
+    wire: Wire,
+    sender: SendRequest<Full<Bytes>>,
+}
 
 impl Connection {
-    /// One request; answers the status and the body.
+    /// One request; answers the status and the body. The server may have ended the connection since the last one.
     pub async fn send(&mut self, method: Method, path: &str, body: &Value) -> (u16, Value) {
         let kind = if method == Method::PATCH { "application/merge-patch+json" } else { "application/json" };
         let request = Request::builder()
@@ -55,8 +58,10 @@ impl Connection {
             .header(header::CONTENT_TYPE, kind)
             .body(Full::new(Bytes::from(body.to_string())))
             .expect("a request");
-        self.0.ready().await.expect("a connection");
-        let response = self.0.send_request(request).await.expect("an answer");
+        if self.sender.ready().await.is_err() {
+            *self = self.wire.connect().await;
+        }
+        let response = self.sender.send_request(request).await.expect("an answer");
         let status = response.status().as_u16();
         let body = response.into_body().collect().await.expect("a body").to_bytes();
         (status, serde_json::from_slice(&body).unwrap_or_default())
@@ -65,7 +70,7 @@ impl Connection {
     /// Hands over what a watch tells, as `{type, object}`, until the server ends it.
     pub async fn watch(mut self, path: &str, mut each: impl FnMut(Value)) {
         let request = Request::get(path).header(header::HOST, "bench").body(Full::default()).expect("a request");
-        let response = self.0.send_request(request).await.expect("an answer");
+        let response = self.sender.send_request(request).await.expect("an answer");
         assert!(response.status().is_success(), "{path}: {}", response.status());
         let mut body = response.into_body();
         let mut text = Vec::new();
