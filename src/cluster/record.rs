@@ -1,6 +1,10 @@
 //! The history of deploys: a Secret for each, in the target's namespace.
 
-use std::io::{Read as _, Write as _};
+use std::{
+    collections::HashSet,
+    io::{Read as _, Write as _},
+    sync::Arc,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
@@ -13,7 +17,7 @@ use super::{
     objects::Packed,
     request::{APPLY_PATCH, Call, built_in, object_path},
 };
-use crate::model::{MANAGER, Note, ObjectId, Record, RecordState, Resource, Selection};
+use crate::model::{Applied, MANAGER, Note, ObjectId, Record, RecordState, Resource, Selection};
 
 /// What is known of earlier deploys.
 #[derive(Clone, Debug)]
@@ -52,10 +56,13 @@ impl Cluster {
         let selection = records_of(namespace, app, environment);
         let found = self.list_pages(&selection, usize::MAX).await?.objects;
         let last = found.iter().filter_map(revision_of).max().unwrap_or(0);
-        let mut records = Vec::new();
+        let (mut records, mut known) = (Vec::new(), HashSet::new());
         for secret in &found {
             match unpack(secret) {
-                Some(record) => records.push(record),
+                Some(mut record) => {
+                    share(&mut record, &mut known);
+                    records.push(record);
+                }
                 None => {
                     let name = secret.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
                     self.inner.listener.on(Note::attention(
@@ -99,6 +106,16 @@ impl Cluster {
             self.delete(&secrets(), &record_id(namespace, record, record.revision)).await?;
         }
         Ok(())
+    }
+}
+
+/// Most objects stay as they are from one record to the next: what is alike is held once.
+fn share(record: &mut Record, known: &mut HashSet<Arc<Applied>>) {
+    for applied in &mut record.applied {
+        match known.get(applied) {
+            Some(alike) => *applied = Arc::clone(alike),
+            None => _ = known.insert(Arc::clone(applied)),
+        }
     }
 }
 

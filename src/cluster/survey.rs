@@ -1,6 +1,9 @@
 //! What the cluster has of what is to be deployed, in as few requests as that takes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use base64::Engine as _;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -25,7 +28,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 pub(crate) struct Survey<'s> {
     pub objects: &'s [Rendered],
     /// What the last deploy wrote, as far as that may be trusted.
-    pub known: &'s HashMap<&'s ObjectId, &'s Applied>,
+    pub known: &'s HashMap<&'s ObjectId, &'s Arc<Applied>>,
     /// True for what has to be read in full even where nobody touched it.
     pub reads: fn(&ObjectId) -> bool,
     /// Leaves of it only what is looked at.
@@ -39,7 +42,7 @@ pub(crate) struct Surveyed {
     /// to be read in full.
     pub live: Vec<Live>,
     /// What the server would answer to the apply of an object that nobody has touched since the last deploy.
-    pub proven: Vec<Option<Applied>>,
+    pub proven: Vec<Option<Arc<Applied>>>,
     /// True where the kind is not served yet: this very release defines it.
     pub undefined: Vec<bool>,
 }
@@ -56,7 +59,7 @@ struct Group<'o> {
 struct Found {
     position: usize,
     body: Value,
-    proven: Option<Applied>,
+    proven: Option<Arc<Applied>>,
 }
 
 /// Nothing but metadata, which is all that a proof takes.
@@ -205,7 +208,7 @@ impl Cluster {
     fn weigh(&self, position: usize, mut body: Value, survey: Survey<'_>) -> Found {
         let object = &survey.objects[position];
         let recorded = survey.known.get(&object.id).filter(|recorded| is_untouched(recorded, object, &body));
-        let proven = recorded.map(|_| applied(object, &body));
+        let proven = recorded.map(|recorded| as_recorded(applied(object, &body), recorded));
         if proven.is_none() || (survey.reads)(&object.id) {
             clean(&mut body, &self.inner.redactor);
             if proven.is_some() {
@@ -247,6 +250,11 @@ fn selection(group: &Group<'_>) -> Selection {
         labels: None,
         fields: without_records(group.resource),
     }
+}
+
+/// The record's own where nothing differs: of thousands of objects one copy is enough.
+fn as_recorded(now: Applied, recorded: &Arc<Applied>) -> Arc<Applied> {
+    if now == **recorded { Arc::clone(recorded) } else { Arc::new(now) }
 }
 
 /// True where a CustomResourceDefinition among the objects brings this kind.

@@ -1,5 +1,7 @@
 //! From a decision to a written record: target, release, plan, record.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -132,7 +134,7 @@ impl Plan {
 }
 
 /// What the server answered to an apply.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Applied {
     pub id: ObjectId,
     pub resource: Resource,
@@ -179,7 +181,8 @@ pub struct Record {
     /// Who, and from where: `ci run https://..`, `alice`.
     pub by: String,
     pub at: jiff::Timestamp,
-    pub applied: Vec<Applied>,
+    /// Shared with the records before it where an object has stayed as it was, and with what this run knows of it.
+    pub applied: Vec<Arc<Applied>>,
     /// The Jobs of this release, also those that ran before and were not run again.
     #[serde(default)]
     pub jobs: Vec<JobRun>,

@@ -1,5 +1,7 @@
 //! What the cluster is seen to do, and what follows from it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -129,7 +131,7 @@ pub enum Seen {
 /// What a rollout is to be judged on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Watched {
-    pub applied: Applied,
+    pub applied: Arc<Applied>,
     /// As it was sent to the cluster.
     pub body: Value,
     /// True where this deploy changed it: false is an object that only has to be ready.

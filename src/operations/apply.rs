@@ -1,6 +1,9 @@
 //! Writes the objects of one stage, in parallel, and says what was written and what was not.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use futures::{FutureExt as _, StreamExt as _, stream};
 
@@ -24,13 +27,13 @@ pub(super) struct Step<'s> {
     pub(super) live: &'s Live,
     pub(super) change: &'s ObjectChange,
     /// What an apply would answer, where the object equals what is rendered: then it is not written.
-    pub(super) equal: Option<&'s Applied>,
+    pub(super) equal: Option<&'s Arc<Applied>>,
     /// Where the count of its pods is not simply the manifest's.
     pub(super) replicas: Option<&'s Replicas>,
 }
 
 enum Written {
-    Done(Box<Applied>),
+    Done(Arc<Applied>),
     Refused(ClusterError),
     NotStarted,
 }
@@ -44,7 +47,7 @@ pub(super) async fn apply_stage(
     context: &Context,
     cluster: &Cluster,
     steps: &[Step<'_>],
-    done: &mut Vec<Applied>,
+    done: &mut Vec<Arc<Applied>>,
 ) -> Result<(), Failure> {
     let refused = Stop::default();
     let mut writes = stream::iter(steps.iter().enumerate())
@@ -62,7 +65,7 @@ pub(super) async fn apply_stage(
             match written.remove() {
                 Written::Done(applied) => {
                     context.tell(ApplyEvent::Object { change: step.change.clone() });
-                    done.push(*applied);
+                    done.push(applied);
                 }
                 Written::Refused(error) => problems.push(Problem::from(error)),
                 Written::NotStarted => complete = false,
@@ -78,13 +81,13 @@ pub(super) async fn apply_stage(
 
 async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &Stop) -> Written {
     if let Some(equal) = step.equal {
-        return Written::Done(Box::new(equal.clone()));
+        return Written::Done(Arc::clone(equal));
     }
     if context.stop.is_set() || refused.is_set() {
         return Written::NotStarted;
     }
     match send(cluster, step).await {
-        Ok(applied) => Written::Done(Box::new(applied)),
+        Ok(applied) => Written::Done(Arc::new(applied)),
         Err(ClusterError::Stopped) => Written::NotStarted,
         Err(error) => {
             refused.set();
@@ -106,7 +109,7 @@ async fn send(cluster: &Cluster, step: Step<'_>) -> Result<Applied, ClusterError
 }
 
 /// Adds to the first problem what was written and what was not: a deploy is never half-said.
-pub(super) fn account(failure: &mut Failure, steps: &[Step<'_>], done: &[Applied]) {
+pub(super) fn account(failure: &mut Failure, steps: &[Step<'_>], done: &[Arc<Applied>]) {
     let is_done: HashSet<&ObjectId> = done.iter().map(|applied| &applied.id).collect();
     let mut written = Vec::new();
     let mut waiting = Vec::new();

@@ -1,7 +1,7 @@
 //! A prepared release goes to the cluster: stage by stage, followed until it holds, then pruned and recorded. Every verb
 //! that writes a release comes this way.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::time::{Duration, Instant};
 
@@ -155,7 +155,7 @@ impl Delivery<'_> {
         let written = steps.iter().zip(&record.applied[before..]);
         // watching the Namespace takes a right over the whole cluster
         let watched = written.filter(|(step, _)| step.object.id.kind != "Namespace").map(|(step, applied)| Watched {
-            applied: applied.clone(),
+            applied: Arc::clone(applied),
             body: if is_judged(&step.object.id) { judged_body(step.object) } else { serde_json::Value::Null },
             changed: step.change.change != Change::Unchanged,
             shows_log: is_hook(step.object.stage),

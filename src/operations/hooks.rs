@@ -1,6 +1,6 @@
 //! Hooks of a phase: wave after wave, each waited for, and deleted where their annotations say so.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{delivery::Delivery, failure::Failure, prepare::Prepared};
 use crate::model::{Applied, Note, Outcome, Record, Rendered, Stage};
@@ -35,7 +35,7 @@ impl Delivery<'_> {
     }
 
     /// Only once a whole phase has ended: a later hook may use what an earlier one brought.
-    async fn clean_up(&self, prepared: &Prepared, stage: Stage, failed: Option<i32>, applied: &[Applied]) {
+    async fn clean_up(&self, prepared: &Prepared, stage: Stage, failed: Option<i32>, applied: &[Arc<Applied>]) {
         let is_over = |object: &&Rendered| {
             object.stage == stage
                 && match failed {

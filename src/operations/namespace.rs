@@ -1,6 +1,6 @@
 //! The target's namespace before a deploy writes into it: made where it is not there, with what its pods need of others.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures::future::join_all;
 use serde_json::Value;
@@ -44,13 +44,13 @@ enum Maker {
 pub(super) enum Made {
     Nothing,
     /// The Namespace, as its manifest has it.
-    Applied(Box<Applied>),
+    Applied(Arc<Applied>),
     /// The Namespace, by what the configuration says.
     Created(ObjectId),
 }
 
 impl Made {
-    pub(super) fn applied(&self) -> Option<&Applied> {
+    pub(super) fn applied(&self) -> Option<&Arc<Applied>> {
         match self {
             Self::Applied(applied) => Some(applied),
             Self::Nothing | Self::Created(_) => None,
@@ -197,7 +197,7 @@ impl Ground {
             Maker::Manifest(namespace) => {
                 let (applied, body) = cluster.make(namespace).await?;
                 self.body = Some(body);
-                Ok(Made::Applied(Box::new(applied)))
+                Ok(Made::Applied(Arc::new(applied)))
             }
             Maker::Shipway => {
                 wait_until_gone(context, cluster, self.live.as_ref(), patience).await?;

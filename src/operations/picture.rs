@@ -1,5 +1,7 @@
 //! What was read of one environment, put together.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -66,18 +68,18 @@ impl Papers {
             return Some(Known { named, expected: Vec::new() });
         }
         let proven = self.records.iter().rev().find(|record| record.state == RecordState::Succeeded);
-        let named: Vec<Applied> = self.records.iter().rev().flat_map(|record| record.applied.clone()).collect();
+        let named: Vec<Arc<Applied>> = self.records.iter().rev().flat_map(|record| record.applied.clone()).collect();
         let expected = proven.into_iter().flat_map(|record| &record.applied).map(|applied| applied.id.clone());
         (!self.records.is_empty()).then(|| Known { named, expected: expected.collect() })
     }
 }
 
 /// Any object of a kind.
-fn any_of(group: &str, kind: &str, namespace: &str) -> Option<Applied> {
+fn any_of(group: &str, kind: &str, namespace: &str) -> Option<Arc<Applied>> {
     let resource = kinds::find(group, kind)?.resource();
     let (group, kind) = (group.to_owned(), kind.to_owned());
     let id = ObjectId { group, kind, namespace: Some(namespace.to_owned()), name: String::new() };
-    Some(Applied {
+    Some(Arc::new(Applied {
         id,
         resource,
         uid: String::new(),
@@ -86,7 +88,7 @@ fn any_of(group: &str, kind: &str, namespace: &str) -> Option<Applied> {
         hash: String::new(),
         ours: None,
         at: None,
-    })
+    }))
 }
 
 /// The environment as it is at this moment.

@@ -1,6 +1,6 @@
 //! From objects and images to a plan: everything is asked, checked and rehearsed before the first write.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures::future::{join, try_join};
 
@@ -34,7 +34,7 @@ pub(super) struct Prepared {
     /// The same order; after them what is passed over.
     pub(super) changes: Vec<ObjectChange>,
     /// In the order of `release.objects`: what an apply would answer, where an object equals what is rendered.
-    equal: Vec<Option<Applied>>,
+    equal: Vec<Option<Arc<Applied>>>,
     replicas: replicas::Decided,
     pub(super) history: History,
     pub(super) jobs: Vec<JobRun>,
@@ -117,7 +117,7 @@ pub(super) struct Base {
     pub(super) history: History,
     pub(super) traffic: Option<Traffic>,
     /// The Namespace, where this run has just made it.
-    pub(super) made: Option<Applied>,
+    pub(super) made: Option<Arc<Applied>>,
     /// The release as for a first deploy, where that was needed to make the Namespace.
     pub(super) first: Option<render::Prepared>,
 }
@@ -148,7 +148,7 @@ pub(super) struct Draft {
     pub(super) history: History,
     pub(super) traffic: Option<Traffic>,
     /// The Namespace, where this run has just made it.
-    pub(super) made: Option<Applied>,
+    pub(super) made: Option<Arc<Applied>>,
     pub(super) order: Option<String>,
     /// The revision that is gone back to.
     pub(super) source: Option<u64>,
@@ -221,7 +221,7 @@ pub(super) async fn survey(
 pub(super) async fn look(
     cluster: &Cluster,
     objects: &[Rendered],
-    known: &HashMap<&ObjectId, &Applied>,
+    known: &HashMap<&ObjectId, &Arc<Applied>>,
 ) -> (Result<Surveyed, ClusterError>, Result<replicas::Autoscalers, Failure>) {
     let survey = Survey { objects, known, reads: is_judged, slim };
     join(cluster.survey(survey), replicas::autoscalers(cluster, objects, known)).await

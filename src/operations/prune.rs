@@ -1,6 +1,9 @@
 //! Deletes what was applied earlier and is gone from the manifests, after the new version is healthy.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    sync::Arc,
+};
 
 use super::{Context, application::Application, failure::Failure, failure::interrupted};
 use crate::{
@@ -183,7 +186,7 @@ pub(super) async fn delete(
     context: &Context,
     cluster: &Cluster,
     (gone, all): (&[Live], bool),
-    applied: &[Applied],
+    applied: &[Arc<Applied>],
 ) -> Vec<ObjectOutcome> {
     let mut pruned = Vec::new();
     for live in gone {
@@ -214,7 +217,7 @@ pub(super) async fn delete_one(
     cluster: &Cluster,
     planned: &Live,
     all: bool,
-    applied: &[Applied],
+    applied: &[Arc<Applied>],
 ) -> Result<bool, ClusterError> {
     let uid = |live: &Live| live.body.as_ref().map(|body| body["metadata"]["uid"].clone());
     let mut tries = 0;

@@ -1,6 +1,6 @@
 //! Every write as the server would do it, before the first is done: what would change, and what equals already.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures::{StreamExt as _, stream};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ use crate::{
 pub(super) struct Rehearsal {
     pub(super) change: ObjectChange,
     /// What an apply would answer, where the object equals what is rendered.
-    pub(super) equal: Option<Applied>,
+    pub(super) equal: Option<Arc<Applied>>,
 }
 
 /// An object's rehearsal with what there is to tell of it.
@@ -39,7 +39,7 @@ struct Told {
 }
 
 /// What the last deploy wrote; nothing where it failed or was killed, for it may have written what it could not record.
-pub(super) fn trusted(history: &History) -> HashMap<&ObjectId, &Applied> {
+pub(super) fn trusted(history: &History) -> HashMap<&ObjectId, &Arc<Applied>> {
     let last = history.records.last().filter(|record| record.state == RecordState::Succeeded);
     last.into_iter().flat_map(|record| &record.applied).map(|applied| (&applied.id, applied)).collect()
 }
@@ -134,7 +134,7 @@ fn weighed(
     let is_written = change.change != Change::Unchanged || replicas.is_some_and(|replicas| replicas.moves);
     let equal = live.filter(|_| !is_written).map(|live| {
         let owned = rehearsed.is_some_and(|rehearsed| owns_all(live, rehearsed));
-        if owned { applied(object, live) } else { Applied::of(object, live) }
+        Arc::new(if owned { applied(object, live) } else { Applied::of(object, live) })
     });
     Rehearsal { change, equal }
 }
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn only_the_record_of_a_success_is_a_proof() {
-        let applied = Applied {
+        let applied = Arc::new(Applied {
             id: ObjectId { group: String::new(), kind: "ConfigMap".into(), namespace: None, name: "a".into() },
             resource: Resource {
                 group: String::new(),
@@ -191,7 +191,7 @@ mod tests {
             hash: "h".into(),
             ours: None,
             at: None,
-        };
+        });
         let record = |revision, state| Record { applied: vec![applied.clone()], ..Record::sample(revision, state) };
         let proven = |states: &[RecordState]| {
             let records = states.iter().zip(1..).map(|(state, revision)| record(revision, *state)).collect();

@@ -1,6 +1,9 @@
 //! Whose count of pods it is: asked of autoscalers and owners for what is to be written.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use futures::future::try_join_all;
 use serde_json::Value;
@@ -22,7 +25,7 @@ pub(super) type Autoscalers = BTreeMap<Option<String>, Option<Vec<Value>>>;
 pub(super) async fn autoscalers(
     cluster: &Cluster,
     objects: &[Rendered],
-    known: &HashMap<&ObjectId, &Applied>,
+    known: &HashMap<&ObjectId, &Arc<Applied>>,
 ) -> Result<Autoscalers, Failure> {
     let touched: Vec<(&Rendered, Live)> = { objects.iter() }
         .filter(|object| known.get(&object.id).is_none_or(|known| known.hash != object.hash))

@@ -170,7 +170,7 @@ mod tests {
             let revision = number as u64 + 1;
             let job = applied("Job", format!("migrate-{revision}"), "");
             Record {
-                applied: vec![applied("Deployment", "web".into(), content), job],
+                applied: vec![applied("Deployment", "web".into(), content).into(), job.into()],
                 ..Record::sample(revision, *state)
             }
         };

@@ -25,6 +25,8 @@ pub(crate) use traffic::{endpoints, traffic_ready};
 #[cfg(test)]
 mod tests {
     use jiff::{SignedDuration, Timestamp};
+    use std::sync::Arc;
+
     use serde_json::{Value, json};
 
     use super::*;
@@ -70,7 +72,7 @@ mod tests {
             at: Some(START.into()),
         };
         let body = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "demo"}, "spec": spec});
-        Watched { applied, body, changed: true, shows_log: kind == "Job", images: vec![image()] }
+        Watched { applied: applied.into(), body, changed: true, shows_log: kind == "Job", images: vec![image()] }
     }
 
     fn deployment(name: &str, replicas: usize) -> Watched {
@@ -640,7 +642,7 @@ mod tests {
         assert_eq!(story.end().problems, []);
 
         let mut quota = quota;
-        quota.applied.at = Some("2026-05-04T12:00:05Z".to_owned());
+        Arc::make_mut(&mut quota.applied).at = Some("2026-05-04T12:00:05Z".to_owned());
         let mut story = refused_before(&[quota]);
         let about = json!({"kind": "ReplicaSet", "namespace": "demo", "name": "web-new", "uid": "web-new-uid"});
         let refused = |at: &str| {
@@ -879,7 +881,7 @@ mod tests {
         let story = Story::of(vec![service.clone()], &[body.clone(), slice.clone()]);
         assert_eq!((codes(&story).as_slice(), &story.end().states[0].1), (&["selects-nothing"][..], &Verdict::Ready));
         let mut none = deployment("nobody", 0);
-        none.applied.uid = "other".into();
+        Arc::make_mut(&mut none.applied).uid = "other".into();
         let mut idle = live(&none, [2, 0, 0, 0]);
         idle["metadata"]["uid"] = json!("other");
         let story = Story::of(vec![service, none], &[body, slice, idle]);

@@ -1,6 +1,9 @@
 //! Objects read from a cluster or a file, judged as they stand: no time passes, nothing was changed.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -78,7 +81,7 @@ pub(super) fn as_applied(object: &Value) -> Watched {
         ours: None,
         at: None,
     };
-    Watched { applied, body: object.clone(), changed: false, shows_log: false, images: Vec::new() }
+    Watched { applied: Arc::new(applied), body: object.clone(), changed: false, shows_log: false, images: Vec::new() }
 }
 
 /// An object with what belongs to it.

@@ -1,6 +1,9 @@
 //! What stands in an environment, judged again and again by the judges of a rollout; nothing comes to an end.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -25,7 +28,7 @@ const ENVIRONMENT_LABEL: &str = "shipway.dev/env";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// Everything that its records name; it says what to look at.
-    pub named: Vec<Applied>,
+    pub named: Vec<Arc<Applied>>,
     /// Of that, what must be there.
     pub expected: Vec<ObjectId>,
 }
@@ -55,8 +58,8 @@ pub(crate) struct Judged {
 
 impl Standing {
     pub(crate) fn new((app, environment): (&str, &str), namespace: &str, known: Known, rules: Rules) -> Self {
-        let here = |applied: &&Applied| applied.id.namespace.as_deref() == Some(namespace);
-        let judged = |applied: &&Applied| !kinds::is_plain(&applied.id.group, &applied.id.kind);
+        let here = |applied: &&Arc<Applied>| applied.id.namespace.as_deref() == Some(namespace);
+        let judged = |applied: &&Arc<Applied>| !kinds::is_plain(&applied.id.group, &applied.id.kind);
         let watched: Vec<Watched> = known.named.iter().filter(here).filter(judged).map(by_name).collect();
         Self {
             app: app.to_owned(),
@@ -192,8 +195,8 @@ impl Standing {
 }
 
 /// What says which list it is in.
-fn by_name(applied: &Applied) -> Watched {
-    Watched { applied: applied.clone(), body: Value::Null, changed: false, shows_log: false, images: Vec::new() }
+fn by_name(applied: &Arc<Applied>) -> Watched {
+    Watched { applied: Arc::clone(applied), body: Value::Null, changed: false, shows_log: false, images: Vec::new() }
 }
 
 /// Workloads by name, then all else.
