@@ -7,13 +7,27 @@ use crate::model::Resource;
 
 /// Of a container in a pod, what is large and says nothing about how it runs.
 const SETTINGS: &[&str] = &["args", "command", "env", "envFrom", "volumeMounts"];
+/// How a server and its controllers go about it, most of it by default.
+const MANNERS: &[&str] = &[
+    "clusterIPs",
+    "externalTrafficPolicy",
+    "internalTrafficPolicy",
+    "ipFamilies",
+    "ipFamilyPolicy",
+    "progressDeadlineSeconds",
+    "revisionHistoryLimit",
+    "sessionAffinity",
+    "strategy",
+];
 /// What is looked at of a template that pods are made from; the pods themselves tell the rest.
 const OF_A_TEMPLATE: &[&str] = &["containers", "initContainers", "imagePullSecrets"];
 const OF_ITS_CONTAINERS: &[&str] = &["name", "image"];
 
 /// Leaves out of a pod, or of what pods are made from, what no judge looks at.
 pub(crate) fn slim(resource: &Resource, object: &mut Value) {
-    let Some(path) = find(&resource.group, &resource.kind).and_then(|kind| kind.template) else { return };
+    let Some(kind) = find(&resource.group, &resource.kind) else { return };
+    retain(object.get_mut("spec"), |key| !MANNERS.contains(&key));
+    let Some(path) = kind.template else { return };
     let is_pod = path.is_empty();
     if resource.kind == "ReplicaSet" && read::controller(object).is_some() {
         // its Deployment is judged, and has the same
@@ -54,7 +68,7 @@ mod tests {
         let pod = json!({"metadata": {"labels": {"app": "web"}, "annotations": {"a": "b"}},
             "spec": {"containers": [container], "nodeName": "node1"}});
         assert_eq!(
-            slim("Deployment", json!({"spec": {"replicas": 2, "template": pod}})),
+            slim("Deployment", json!({"spec": {"replicas": 2, "strategy": {"type": "Recreate"}, "template": pod}})),
             json!({"spec": {"replicas": 2, "template": {
                 "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}}})
         );
