@@ -351,7 +351,9 @@ fn creation_finding(id: &ObjectId, message: &str) -> Finding {
     } else if message.contains("error looking up service account")
         || message.contains("serviceaccount") && message.contains("not found")
     {
-        Finding::new("service-account-missing", TWO_LOOKS, cause)
+        // each namespace gets its own by a controller, which may be busy
+        let comes_later = message.contains("serviceaccount \"default\" not found");
+        Finding::new("service-account-missing", if comes_later { TROUBLE } else { TWO_LOOKS }, cause)
             .hint("add the ServiceAccount to the manifests, or correct serviceAccountName")
     } else if message.contains("failed calling webhook") || message.contains("timeout") {
         let command = "`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`";

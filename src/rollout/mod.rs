@@ -677,6 +677,27 @@ mod tests {
     }
 
     #[test]
+    fn the_account_that_each_namespace_gets_by_itself_is_waited_for() {
+        let refused_for = |account: &str| {
+            let web = deployment("web", 1);
+            let mut set = replica_set("web-new", "web", "2");
+            let message =
+                format!("error looking up service account demo/{account}: serviceaccount \"{account}\" not found");
+            set["status"]["conditions"] =
+                json!([{"type": "ReplicaFailure", "status": "True", "lastTransitionTime": START, "message": message}]);
+            let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 0, 0, 0]), set]);
+            story.pass(3.0);
+            story
+        };
+        assert_eq!(refused_for("robot").finding().0, "service-account-missing");
+        let mut story = refused_for("default");
+        story.pass(55.0);
+        assert!(story.end.is_none());
+        story.pass(5.0);
+        assert_eq!(story.finding().0, "service-account-missing");
+    }
+
+    #[test]
     fn a_paused_deployment_fails_after_two_looks() {
         let web = deployment("web", 1);
         let mut paused = live(&web, [2, 1, 0, 1]);

@@ -119,7 +119,7 @@ fn what_was_refused_for_long_is_tried_again_as_the_hint_says() {
         std::thread::sleep(Duration::from_millis(500));
     }
     describe(&project, objects("9"));
-    let run = project.run(&[DEPLOY, DEADLINE].concat()).expect(7);
+    let run = project.run(&[DEPLOY, &["--timeout", "8s"]].concat()).expect(7);
     run.says("error[quota-exceeded]");
     let hint = run.stderr.split_once("hint: `kubectl ").and_then(|(_, rest)| rest.split_once('`'));
     let (command, _) = hint.unwrap_or_else(|| panic!("no command to type\n{}", run.transcript()));
