@@ -24,6 +24,7 @@ impl Definition {
         Self::with(project, json!({"subresources": {"status": {}}}), json!({"spec": any(), "status": any()}))
     }
 
+    /// Established, and its schema published, which comes later.
     fn with(project: &Project, more: Value, fields: Value) -> Self {
         let group = format!("{}.example.com", project.app);
         let name = format!("databases.{group}");
@@ -36,6 +37,10 @@ impl Definition {
         Bench.try_kubectl(&["apply", "-f", "-"], &definition.to_string());
         // `kubectl wait` fails while there is no status at all
         while !is_true(&Bench.get("default", &["crd", &name]), "Established") {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        let schema = format!("/openapi/v3/apis/{group}/v1");
+        while !Bench.try_kubectl(&["get", "--raw", &schema], "").status.success() {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         Self { name }

@@ -169,9 +169,7 @@ async fn serve(mut listener: TcpListener, acceptor: TlsAcceptor, state: Arc<Stat
                         let address = listener.local_addr().expect("an address");
                         drop(listener);
                         // nobody else gets the port, and nobody answers on it
-                        let socket = TcpSocket::new_v4().expect("a socket");
-                        socket.set_reuseaddr(true).expect("a socket");
-                        socket.bind(address).expect("the same port");
+                        let socket = bound(address).await;
                         until(&mut down, |way| way.is_none()).await;
                         listener = socket.listen(1024).expect("a listener");
                         continue;
@@ -369,4 +367,19 @@ fn cut(body: Body, bytes: usize) -> Body {
     });
     let frames = frames.map_ok(stream::iter).try_flatten().map_ok(Frame::data);
     StreamBody::new(Box::pin(frames)).boxed_unsync()
+}
+
+/// A socket that has this address and does not listen. A connection that somebody opens may have the port for a moment.
+async fn bound(address: SocketAddr) -> TcpSocket {
+    loop {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_reuseaddr(true).expect("a socket");
+        match socket.bind(address) {
+            Ok(()) => return socket,
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            Err(error) => panic!("the same port: {error}"),
+        }
+    }
 }
