@@ -11,8 +11,9 @@ use regex::Regex;
 
 /// A code as it stands in a source.
 const CODE: &str = "\"([a-z]+(?:-[a-z]+)*)\"";
-/// Calls whose first text is a code.
-const GIVERS: &str = r"(?:Problem::new|Finding::new|\.problem|\bwarning|\bended_badly|\btold)\(\s*(?:o, |self\.o, )?";
+/// Calls whose first text is a code, and a field that holds one.
+const GIVERS: &str =
+    r"(?:(?:Problem::new|Finding::new|\.problem|\bwarning|\bended_badly|\btold)\(\s*(?:o, |self\.o, )?|\bcode: )";
 /// What the functions that answer an error's code look like.
 const ANSWERERS: &str = r"(?s)fn code\(&self\)[^{]*\{(.*?)\n    \}";
 /// Given by the run itself, and listed in a sentence.

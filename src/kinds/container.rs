@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::{
     Observation, command,
-    finding::{Finding, Weight},
+    finding::{Finding, TWO_LOOKS, Weight},
     image_pull, pod, probe, read,
 };
 use crate::model::Reply;
@@ -15,8 +15,6 @@ const CONFIGURATION: f64 = 30.0;
 const START: f64 = 30.0;
 /// What the kernel says of a program for another processor, at the end of a line.
 const FOREIGN: &str = "exec format error";
-/// Two looks at a start that cannot succeed.
-const TWO_LOOKS: f64 = 2.0;
 
 /// A container of a pod, with what its pod tells.
 #[derive(Clone, Copy)]

@@ -5,15 +5,13 @@
 
 use serde_json::Value;
 
-use super::{Judgement, Observation, command::describe, observation::present, read};
+use super::{Judgement, Observation, command::describe, finding::TWO_LOOKS, observation::present, read};
 use crate::model::{Question, Reply, Verdict};
 
 /// Seconds for a status that may never come.
 const STATUS: f64 = 10.0;
 /// Seconds for a controller to come right by itself.
 const RECOVERY: f64 = 10.0;
-/// Two looks at a controller that says it failed.
-const TWO_LOOKS: f64 = 2.0;
 
 pub(crate) fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {

@@ -23,7 +23,9 @@ fn judge(o: &Observation<'_>) -> Judgement {
     };
     if let Some(refused) = read::condition(live, "NamesAccepted").filter(|condition| condition.status == "False") {
         let problem = o.problem("names-taken", format!("is not accepted: {}", refused.said()));
-        return Judgement::failed(problem.hint("`kubectl get customresourcedefinitions` shows whose they are: choose other `spec.names`"));
+        return Judgement::failed(
+            problem.hint("`kubectl get customresourcedefinitions` shows whose they are: choose other `spec.names`"),
+        );
     }
     if read::true_condition(live, "Established").is_some() {
         return Judgement::ready();

@@ -2,10 +2,11 @@
 
 use super::{
     Judgement, Kind, Observation,
+    creation::creation_failure,
     observation::observed,
     overwritten::overwritten,
     read,
-    workload::{Workload, creation_failure, on_delete, pods_of, warning},
+    workload::{Workload, on_delete, pods_of, warning},
 };
 use crate::model::Stage;
 

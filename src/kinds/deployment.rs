@@ -5,10 +5,12 @@ use serde_json::Value;
 use super::{
     Judgement, Kind, Observation,
     command::in_namespace,
+    creation::creation_failure,
+    finding::TWO_LOOKS,
     observation::observed,
     overwritten::overwritten,
     read,
-    workload::{Workload, creation_failure, pods_of},
+    workload::{Workload, pods_of},
 };
 use crate::model::{Progress, Stage, Verdict};
 
@@ -26,8 +28,6 @@ pub(super) const KIND: Kind = Kind {
 };
 
 const REVISION: &[&str] = &["metadata", "annotations", "deployment.kubernetes.io/revision"];
-/// Two looks at a paused Deployment: its status may just be catching up.
-const TWO_LOOKS: f64 = 2.0;
 
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match observed(o) {
@@ -62,8 +62,11 @@ fn paused(o: &Observation<'_>) -> Judgement {
     let problem = o.problem("paused", "is paused: its controller does not roll it out");
     let problem = match read::flag(o.body, &["spec", "paused"]) {
         true => problem.hint("remove `spec.paused` from the manifest"),
-        false => problem
-            .hint(format!("`kubectl{} rollout resume {}` lets it go on", in_namespace(&o.applied.id), o.applied.id)),
+        false => problem.hint(format!(
+            "`kubectl{} rollout resume {}` lets it go on",
+            in_namespace(&o.applied.id),
+            o.applied.id
+        )),
     };
     Judgement::new(Verdict::Suspect { problem, grace: TWO_LOOKS })
 }

@@ -2,6 +2,9 @@
 
 use crate::model::{Evidence, Exit, ObjectId, Problem, Question, Verdict};
 
+/// Seconds between two looks at what cannot come right: what just changes may look so at the first.
+pub(super) const TWO_LOOKS: f64 = 2.0;
+
 /// How sure it is that waiting does not mend it, the mildest first.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(super) enum Weight {

@@ -3,9 +3,10 @@
 use super::{
     Judgement, Kind, Observation,
     command::in_namespace,
+    creation::creation_failure,
     observation::present,
     read,
-    workload::{Workload, creation_failure, pods_of},
+    workload::{Workload, pods_of},
 };
 use crate::model::{Progress, Stage, Verdict};
 
@@ -66,7 +67,12 @@ fn suspended(o: &Observation<'_>) -> Judgement {
     if read::flag(o.body, &["spec", "suspend"]) {
         return Judgement::assumed("it is suspended, as the manifest wants it");
     }
-    let command = format!("`kubectl{} patch {} -p '{{\"spec\":{{\"suspend\":false}}}}'`", in_namespace(&o.applied.id), o.applied.id);
-    let problem = o.problem("suspended", "is suspended: its controller starts no pod").hint(format!("{command} lets it run"));
+    let command = format!(
+        "`kubectl{} patch {} -p '{{\"spec\":{{\"suspend\":false}}}}'`",
+        in_namespace(&o.applied.id),
+        o.applied.id
+    );
+    let problem =
+        o.problem("suspended", "is suspended: its controller starts no pod").hint(format!("{command} lets it run"));
     Judgement::waiting("the job to be resumed", Some(problem))
 }

@@ -6,6 +6,7 @@
 mod command;
 mod container;
 mod conventions;
+mod creation;
 pub(crate) mod event_time;
 mod finding;
 mod image_pull;

@@ -57,6 +57,7 @@ fn lost(o: &Observation<'_>, live: &Value) -> Problem {
 /// Somebody may still make the volume, or the class.
 fn unbound(o: &Observation<'_>, event: &Value) -> Judgement {
     let problem = o.problem("volume-unbound", format!("gets no volume: {}", read::text(event, &["message"])));
-    let hint = "`kubectl get storageclass` shows the classes: name one as `spec.storageClassName`, or make a PersistentVolume";
+    let hint =
+        "`kubectl get storageclass` shows the classes: name one as `spec.storageClassName`, or make a PersistentVolume";
     Judgement::waiting("its volume to be bound", Some(problem.hint(hint)))
 }

@@ -42,7 +42,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
         "Failed" => Workload::new(o, vec![live]).ended_badly("pod-failed", "failed", &phase_reason(live)),
         _ => {
             let ready = is_ready(live);
-            Workload { wanted: 1, available: usize::from(ready), complete: ready, ..Workload::new(o, vec![live]) }.judge()
+            Workload { wanted: 1, available: usize::from(ready), complete: ready, ..Workload::new(o, vec![live]) }
+                .judge()
         }
     }
 }
@@ -71,7 +72,8 @@ pub(crate) fn started_last(pod: &Value) -> Option<Timestamp> {
 /// True where its readiness says no more than that its containers were started: one of them has no probe that had to succeed
 /// first.
 pub(crate) fn is_ready_unasked(pod: &Value) -> bool {
-    let is_asked = |spec: &Value| ["readinessProbe", "startupProbe"].iter().any(|probe| read::at(spec, &[probe]).is_some());
+    let is_asked =
+        |spec: &Value| ["readinessProbe", "startupProbe"].iter().any(|probe| read::at(spec, &[probe]).is_some());
     !read::list(pod, &["spec", "containers"]).iter().all(is_asked)
 }
 
@@ -96,7 +98,9 @@ pub(crate) fn advance(pod: &Value) -> u8 {
         4
     } else if !containers.is_empty() && containers.iter().all(started) {
         3
-    } else if read::true_condition(pod, "Initialized").is_some() && !read::list(pod, &["spec", "initContainers"]).is_empty() {
+    } else if read::true_condition(pod, "Initialized").is_some()
+        && !read::list(pod, &["spec", "initContainers"]).is_empty()
+    {
         2
     } else {
         u8::from(read::true_condition(pod, "PodScheduled").is_some())
@@ -205,7 +209,10 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
         let finding = finding(Weight::Wait).hint(format!("{command} shows which volume is missing"));
         return Some(Finding { awaiting: Some("waits for its volume"), ..finding });
     }
-    Some(finding(Weight::Grace(UNSCHEDULABLE)).hint("lower `resources.requests`, correct nodeSelector, affinity or tolerations, or add a node"))
+    Some(
+        finding(Weight::Grace(UNSCHEDULABLE))
+            .hint("lower `resources.requests`, correct nodeSelector, affinity or tolerations, or add a node"),
+    )
 }
 
 /// A node that is not heard of any more: its pods are marked not ready, and keep what the kubelet said last. It may come
@@ -296,8 +303,7 @@ pub(super) fn busy(pod: &Value) -> Option<&str> {
 pub(super) fn failure(pod: &Value) -> Option<(&str, &Value, bool)> {
     statuses(pod).find_map(|(status, _)| {
         let end = |state| read::at(status, &[state, "terminated"]);
-        let (end, previous) =
-            end("state").map(|end| (end, false)).or_else(|| Some((end("lastState")?, true)))?;
+        let (end, previous) = end("state").map(|end| (end, false)).or_else(|| Some((end("lastState")?, true)))?;
         (read::number(end, &["exitCode"])? != 0).then(|| (read::text(status, &["name"]), end, previous))
     })
 }

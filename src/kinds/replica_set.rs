@@ -2,9 +2,10 @@
 
 use super::{
     Judgement, Kind, Observation,
+    creation::creation_failure,
     observation::observed,
     read,
-    workload::{Workload, creation_failure, pods_of},
+    workload::{Workload, pods_of},
 };
 use crate::model::Stage;
 

@@ -31,8 +31,12 @@ fn judge(o: &Observation<'_>) -> Judgement {
     let balanced = read::text(live, &["spec", "type"]) == "LoadBalancer";
     if balanced && read::list(live, &["status", "loadBalancer", "ingress"]).is_empty() {
         let problem = o.problem("no-address", "has no address: nothing has given its load balancer one");
-        let problem = problem.hint("a cluster without a cloud's controller assigns none: use `type: NodePort`, or an Ingress");
-        return Judgement { patience: Some(ADDRESS), ..Judgement::waiting("an address of its load balancer", Some(problem)) };
+        let problem =
+            problem.hint("a cluster without a cloud's controller assigns none: use `type: NodePort`, or an Ingress");
+        return Judgement {
+            patience: Some(ADDRESS),
+            ..Judgement::waiting("an address of its load balancer", Some(problem))
+        };
     }
     // the cluster makes a slice for each selector, empty where no pod has these labels
     let slices = || o.children.iter().map(|slice| read::list(slice, &["endpoints"]));

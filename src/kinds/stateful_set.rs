@@ -5,10 +5,11 @@ use serde_json::Value;
 use super::{
     Judgement, Kind, Observation,
     command::in_namespace,
+    creation::creation_failure,
     observation::observed,
     overwritten::overwritten,
     pod, read,
-    workload::{Workload, creation_failure, on_delete, pods_of, warning},
+    workload::{Workload, on_delete, pods_of, warning},
 };
 use crate::model::{Evidence, Progress, Stage, Verdict};
 
@@ -61,7 +62,10 @@ fn judge(o: &Observation<'_>) -> Judgement {
         creation: creation_failure(o, live),
         ..Workload::new(o, newest)
     };
-    let held = (partition > 0).then(|| warning(o, "partition", format!("leaves {} pods as they are (partition)", partition.min(wanted))).hint("lower `partition` in its updateStrategy to roll them out, too"));
+    let held = (partition > 0).then(|| {
+        warning(o, "partition", format!("leaves {} pods as they are (partition)", partition.min(wanted)))
+            .hint("lower `partition` in its updateStrategy to roll them out, too")
+    });
     let judgement = workload.judge().warn(held);
     match stuck(live, &all, revision) {
         Some(pod) if matches!(judgement.verdict, Verdict::Waiting { .. }) => {
@@ -88,13 +92,16 @@ fn behind(o: &Observation<'_>, pod: &Value, judgement: Judgement) -> Judgement {
     let reason = pod::reason(pod).filter(|reason| reason != state).map(|reason| format!(" ({reason})"));
     let text = format!("is stuck behind pod {name} of an earlier version, which {state}{}", reason.unwrap_or_default());
     let command = format!("`kubectl{} delete pod {name}`", in_namespace(&o.applied.id));
-    let problem = o.problem("rollout-stuck", text).hint(format!("{command} lets it be made anew: its controller does not replace a pod that is not ready"));
+    let problem = o
+        .problem("rollout-stuck", text)
+        .hint(format!("{command} lets it be made anew: its controller does not replace a pod that is not ready"));
     let problem = problem.with(Evidence::new("pod", [name]));
     let broken = ["cannot pull its image", "lacks its configuration", "cannot be started", "waits to start again"];
     let verdict = match broken.contains(&state) {
         true => Verdict::Suspect { problem, grace: STUCK },
         false => Verdict::Waiting { problem: Some(problem) },
     };
-    let progress = Progress { awaiting: Some(format!("pod {name} of an earlier version {state}")), ..judgement.progress.clone() };
+    let progress =
+        Progress { awaiting: Some(format!("pod {name} of an earlier version {state}")), ..judgement.progress.clone() };
     Judgement { verdict, progress, ..judgement }
 }

@@ -5,13 +5,11 @@ use serde_json::Value;
 use super::{
     Judgement, Observation,
     conventions::{self, is_of_before, look},
+    finding::TWO_LOOKS,
     observation::present,
     read,
 };
 use crate::model::{Evidence, JsonPath, Problem, StatusCondition, StatusReading, StatusRule, Verdict};
-
-/// Two looks at a failure that may be gone with the next change.
-const TWO_LOOKS: f64 = 2.0;
 
 pub(super) fn judge(o: &Observation<'_>, rule: &StatusRule) -> Judgement {
     let live = match present(o) {

@@ -2,17 +2,15 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     Judgement, Observation,
     command::{self, in_namespace},
-    event_time,
     finding::{Finding, Weight},
     pod, read,
 };
-use crate::model::{Evidence, Exit, ObjectId, Problem, Progress, Question, Reply, Verdict};
+use crate::model::{Evidence, Exit, Problem, Progress, Question, Reply, Verdict};
 
 /// Lines of a container's log that stand as evidence.
 const LOG_LINES: usize = 25;
@@ -281,91 +279,6 @@ pub(super) fn pods_of<'o>(children: &[&'o Value], owner: &str) -> Vec<&'o Value>
         .copied()
         .filter(|child| read::is_kind(child, "Pod") && read::controller(child) == Some(owner))
         .collect()
-}
-
-/// Why a controller cannot make pods: from its condition ReplicaFailure, or the last FailedCreate event about it.
-pub(super) fn creation_failure(o: &Observation<'_>, owner: &Value) -> Option<Finding> {
-    let about = |event: &&&Value| {
-        read::text(event, &["involvedObject", "uid"]) == read::uid(owner)
-            && read::text(event, &["reason"]) == "FailedCreate"
-    };
-    let event = o.events.iter().rev().find(about);
-    let id = &o.applied.id;
-    if let Some(condition) = read::true_condition(owner, "ReplicaFailure") {
-        let finding = creation_finding(id, condition.message).with("since", condition.since);
-        let is_new = event.is_some_and(|event| tells_of_now(o, event)) || is_new(o, condition.since);
-        return Some(if is_new { finding } else { from_before(o, finding) });
-    }
-    let event = event?;
-    // none is told when it is over, but a pod that was made since
-    let made = |pod: &&Value| read::text(pod, &["metadata", "creationTimestamp"]).parse::<Timestamp>().ok();
-    let is_over = pods_of(o.children, read::uid(owner)).iter().any(|pod| made(pod) >= event_time::of(event));
-    let finding = || creation_finding(id, read::text(event, &["message"]));
-    (!is_over).then(|| if tells_of_now(o, event) { finding() } else { from_before(o, finding()) })
-}
-
-/// Between the list of events and the write that mends what they tell of, an owner that stays as it is may be refused once
-/// more. Event times are whole seconds.
-fn tells_of_now(o: &Observation<'_>, event: &Value) -> bool {
-    let is_later = |written| event_time::of(event).is_none_or(|told| told > written);
-    o.changed || o.renewed.is_none_or(is_later)
-}
-
-/// Since this deploy wrote the object, by the server's clock.
-fn is_new(o: &Observation<'_>, since: &str) -> bool {
-    let moment = |text: &str| text.parse::<Timestamp>().ok();
-    let applied = o.applied.at.as_deref().and_then(moment);
-    o.saved || o.changed && applied.is_none_or(|applied| moment(since).is_none_or(|since| since >= applied))
-}
-
-/// A controller that was refused tries again at ever longer intervals, up to a quarter of an hour, and tells of each time. Until
-/// it does, what it was told before says little of a deploy that has changed something; of one that has not, it is soon
-/// taken for true.
-fn from_before(o: &Observation<'_>, finding: Finding) -> Finding {
-    const UNCHANGED: Weight = Weight::Grace(10.0);
-    let weight = if o.renewed.is_some() { Weight::Wait } else { UNCHANGED };
-    let finding = Finding { weight, ..finding };
-    // any write makes a controller look again, and this one changes no pod
-    let command = format!("`kubectl{} annotate {} retry=now --overwrite`", in_namespace(&o.applied.id), o.applied.id);
-    let mut finding = finding.hint(format!("{command} lets its controller try again at once"));
-    finding.hints.rotate_right(1);
-    finding
-}
-
-/// A refusal stays one; a webhook that cannot be reached may come back. Two looks guard against what just changes.
-fn creation_finding(id: &ObjectId, message: &str) -> Finding {
-    const TWO_LOOKS: Weight = Weight::Grace(2.0);
-    const TROUBLE: Weight = Weight::Grace(60.0);
-    // `create Pod web-0 in StatefulSet web failed error: `, `Error creating: pods "web-" is forbidden: `
-    let cause = ["Error creating: ", "failed error: ", "is forbidden: "]
-        .iter()
-        .fold(message, |cause, lead| cause.split_once(lead).map_or(cause, |(_, rest)| rest));
-    let refusals = || format!("`kubectl{} get events --field-selector reason=FailedCreate`", in_namespace(id));
-    if message.contains("because it is being terminated") {
-        let finding = Finding::new("namespace-terminating", Weight::Now, cause);
-        return finding.hint("`shipway deploy`, once the namespace is gone");
-    }
-    if message.contains("exceeded quota") || message.contains("failed quota") {
-        Finding::new("quota-exceeded", TWO_LOOKS, cause)
-            .hint("lower `resources` or `replicas`, or raise the ResourceQuota")
-    } else if message.contains("error looking up service account")
-        || message.contains("serviceaccount") && message.contains("not found")
-    {
-        // each namespace gets its own by a controller, which may be busy
-        let comes_later = message.contains("serviceaccount \"default\" not found");
-        Finding::new("service-account-missing", if comes_later { TROUBLE } else { TWO_LOOKS }, cause)
-            .hint("add the ServiceAccount to the manifests, or correct serviceAccountName")
-    } else if message.contains("failed calling webhook") || message.contains("timeout") {
-        let command = "`kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations`";
-        Finding::new("admission-failing", TROUBLE, cause)
-            .hint(format!("{command} shows what serves the webhook: let it run, or take the webhook away"))
-    } else if ["denied the request", "is forbidden", "is invalid", "violates"].iter().any(|word| message.contains(word))
-    {
-        Finding::new("admission-denied", TWO_LOOKS, cause)
-            .hint("correct the pod template so that it is let in: what the message names decides about it")
-    } else {
-        Finding::new("cannot-create-pods", TROUBLE, cause).hint(format!("{} shows all that was refused", refusals()))
-    }
 }
 
 /// Nothing is rolled out by itself: what has to be done, and with what.

@@ -2,24 +2,8 @@
 
 use std::{fs, path::Path};
 
+use super::repository;
 use crate::support::{git, shipway};
-
-const WEB: &str = "apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec: {containers: [{name: web, image: registry.example.com/team/shop}]}
-";
-
-fn repository() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    git(folder.path(), &["init", "-q", "-b", "feature"]);
-    fs::create_dir_all(folder.path().join("kubernetes")).expect("a folder");
-    fs::write(folder.path().join("kubernetes/web.yaml"), WEB).expect("a file");
-    fs::write(folder.path().join("Dockerfile"), "FROM scratch\n").expect("a file");
-    git(folder.path(), &["add", "-A"]);
-    git(folder.path(), &["commit", "-q", "-m", "Start"]);
-    folder
-}
 
 /// One finding, with this code and something to do about it.
 fn is_told(folder: &Path, variables: &[(&str, &str)], arguments: &[&str], exit: i32, code: &str) {
@@ -31,7 +15,7 @@ fn is_told(folder: &Path, variables: &[(&str, &str)], arguments: &[&str], exit: 
 
 #[test]
 fn manifests_that_cannot_be_deployed() {
-    let folder = repository();
+    let folder = repository("feature");
     let aliases = |after: char| {
         let before = char::from_u32(after as u32 - 1).expect("a letter");
         format!("{after}: &{after} [{}]\n", vec![format!("*{before}"); 8].join(", "))
@@ -65,7 +49,7 @@ fn manifests_that_cannot_be_deployed() {
 
 #[test]
 fn checkouts_that_cannot_be_deployed() {
-    let folder = repository();
+    let folder = repository("feature");
     is_told(folder.path(), &[], &["config", "--commit", "deadbeefdeadbeef"], 2, "commit-not-found");
     is_told(folder.path(), &[], &["config", "--report", "/nowhere/x.html"], 2, "report");
     is_told(folder.path(), &[], &["switch"], 2, "no-colours");
@@ -80,7 +64,7 @@ fn checkouts_that_cannot_be_deployed() {
 
 #[test]
 fn engines_and_folders_that_cannot_build() {
-    let folder = repository();
+    let folder = repository("feature");
     is_told(folder.path(), &[("DOCKER_HOST", "nonsense")], &["build"], 2, "engine-address");
     is_told(folder.path(), &[("DOCKER_HOST", "unix:///nowhere.sock")], &["build"], 3, "engine-unreachable");
     fs::write(folder.path().join(".dockerignore"), "[\n").expect("a file");

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::support::{git, shipway};
+use super::repository;
+use crate::support::shipway;
 
 const UNREACHABLE: &str = "apiVersion: v1
 kind: Config
@@ -12,25 +13,9 @@ clusters: [{name: gone, cluster: {server: 'https://127.0.0.1:1'}}]
 users: [{name: nobody, user: {token: none}}]
 ";
 
-const WEB: &str = "apiVersion: v1
-kind: Pod
-metadata: {name: web}
-spec: {containers: [{name: web, image: registry.example.com/team/shop}]}
-";
-
-fn repository() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    git(folder.path(), &["init", "-q", "-b", "master"]);
-    fs::create_dir_all(folder.path().join("kubernetes")).expect("a folder");
-    fs::write(folder.path().join("kubernetes/web.yaml"), WEB).expect("a file");
-    git(folder.path(), &["add", "-A"]);
-    git(folder.path(), &["commit", "-q", "-m", "Start"]);
-    folder
-}
-
 #[test]
 fn status_of_a_cluster_that_is_down_is_exit_5_with_one_finding() {
-    let folder = repository();
+    let folder = repository("master");
     let kubeconfig = folder.path().join("kubeconfig");
     fs::write(&kubeconfig, UNREACHABLE).expect("a file");
     let kubeconfig = kubeconfig.display().to_string();
@@ -41,7 +26,7 @@ fn status_of_a_cluster_that_is_down_is_exit_5_with_one_finding() {
 
 #[test]
 fn what_is_named_and_not_there_is_told_by_its_name() {
-    let folder = repository();
+    let folder = repository("master");
     let run = shipway(folder.path(), &[], &["config", "--config", "other.yaml"]).expect(2);
     run.says("other.yaml is not there").never_says("manifests:");
     let run = shipway(folder.path(), &[], &["config", "--directory", "/nowhere"]).expect(2);
@@ -54,6 +39,6 @@ fn what_is_named_and_not_there_is_told_by_its_name() {
 
 #[test]
 fn config_names_the_image_that_the_manifests_leave_open() {
-    let folder = repository();
+    let folder = repository("master");
     shipway(folder.path(), &[], &["config"]).expect(0).says("registry.example.com/team/shop").says("10m");
 }

@@ -10,7 +10,7 @@ use crate::support::{
     Project, Run, at_once,
     proxy::{Answer, Fault, Proxy, Rule, Then},
     registry::{Content, Store},
-    workloads::{RUNS, deployment, merged, object, pod_of},
+    workloads::{RUNS, deployment, is_up, merged, object, pod_of, up_after},
 };
 
 /// One app that is deployed again and again.
@@ -92,6 +92,11 @@ fn marked(mut workload: Value, mark: &str) -> Value {
 
 fn fine(mark: &str) -> Value {
     marked(deployment(RUNS, json!({})), mark)
+}
+
+/// Ready four seconds after it was started.
+fn slow(mark: &str) -> Value {
+    marked(deployment(&up_after(4, RUNS), json!({"readinessProbe": is_up()})), mark)
 }
 
 fn quota(pods: &str) -> Value {
@@ -229,11 +234,8 @@ impl Says for [Value] {
 /// With one replica that may be unavailable, no pod at all is "available enough" for its controller.
 fn one_replica_that_may_be_unavailable() {
     let app = App::steady("oneunavailable");
-    let probe =
-        json!({"readinessProbe": {"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1}});
     let slow = |mark| {
-        let mut slow =
-            marked(deployment("mkdir -p /tmp; sleep 4; touch /tmp/up; exec sleep 10000", probe.clone()), mark);
+        let mut slow = slow(mark);
         slow["spec"]["strategy"] = json!({"rollingUpdate": {"maxUnavailable": 1, "maxSurge": 0}});
         slow
     };
@@ -248,11 +250,8 @@ fn one_replica_that_may_be_unavailable() {
 
 fn recreated() {
     let app = App::steady("recreated");
-    let probe =
-        json!({"readinessProbe": {"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1}});
     let slow = |mark| {
-        let mut slow =
-            marked(deployment("mkdir -p /tmp; sleep 4; touch /tmp/up; exec sleep 10000", probe.clone()), mark);
+        let mut slow = slow(mark);
         slow["spec"]["strategy"] = json!({"type": "Recreate"});
         slow
     };
@@ -344,10 +343,6 @@ fn success_is_not_read_from_what_was_there_before() {
     let mut app = App::steady("stale");
     let proxy = Proxy::start(&app.project.bench);
     proxy.guard(&mut app.project);
-    let probe =
-        json!({"readinessProbe": {"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1}});
-    let slow =
-        |mark| marked(deployment("mkdir -p /tmp; sleep 4; touch /tmp/up; exec sleep 10000", probe.clone()), mark);
     app.deploy(&[slow("first")]).expect(0);
     let labels = format!("shipway.dev/app={}", app.project.app);
     for plural in ["deployments", "replicasets", "pods"] {

@@ -5,7 +5,9 @@
 use serde_json::{Value, json};
 
 use crate::support::cases::{Case, check, fails, succeeds, times_out};
-use crate::support::workloads::{RUNS, container, deployment, job, merged, object, pod_of, template, workload};
+use crate::support::workloads::{
+    RUNS, container, deployment, is_up, job, merged, object, pod_of, template, up_after, workload,
+};
 
 #[test]
 fn images_that_cannot_be_had() {
@@ -200,7 +202,6 @@ fn pods_that_wait_for_what_is_not_there() {
 #[test]
 fn what_takes_its_time_and_what_ends() {
     let never = json!({"readinessProbe": {"exec": {"command": ["/bin/false"]}, "periodSeconds": 1}});
-    let slow = json!({"startupProbe": {"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1, "failureThreshold": 60}});
     let waits = container("exec sleep 10000", json!({"name": "wait"}));
     check(vec![
         times_out("never", vec![deployment(RUNS, never.clone())], "not-ready", "does not get ready"),
@@ -219,11 +220,7 @@ fn what_takes_its_time_and_what_ends() {
         times_out("jobhangs", vec![job(RUNS, json!({}))], "timed-out", "waiting for the job to end"),
         fails("jobfails", vec![job("echo no table; exit 5", json!({}))], "job-failed", "no table"),
         fails("jobdeadline", vec![job(RUNS, json!({"activeDeadlineSeconds": 2}))], "job-failed", "DeadlineExceeded"),
-        succeeds(
-            "slowstart",
-            vec![deployment("mkdir -p /tmp; sleep 4; touch /tmp/up; exec sleep 1000", slow)],
-            "ready: 1/1",
-        ),
+        succeeds("slowstart", vec![deployment(&up_after(4, RUNS), json!({"startupProbe": is_up()}))], "ready: 1/1"),
         succeeds("jobttl", vec![job("true", json!({"ttlSecondsAfterFinished": 0}))], "job/web"),
         succeeds("suspended", vec![job("true", json!({"suspend": true}))], "suspended"),
         succeeds(

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bench, Project,
-    cases::{Case, DEPLOY, check, describe, described, fails, succeeds, times_out, together},
+    Bench, Project, at_once,
+    cases::{Case, DEPLOY, check, describe, described, fails, succeeds, times_out},
     own::{Own, class, unique},
     webhook::{Does, Webhook},
-    workloads::{RUNS, container, deployment, merged, object, pod_of, template, workload},
+    workloads::{RUNS, container, deployment, is_up, merged, object, pod_of, template, up_after, workload},
 };
 
 /// A label on the node that really runs pods.
@@ -120,7 +120,7 @@ fn no_node_is_added() {
 
 #[test]
 fn an_autoscaler_that_is_at_work_is_waited_for() {
-    together(&[a_node_is_added, no_node_is_added]);
+    at_once(&[a_node_is_added, no_node_is_added]);
 }
 
 fn a_config_map_comes_later() {
@@ -146,7 +146,7 @@ fn a_key_of_a_secret_comes_later() {
 
 #[test]
 fn configuration_that_comes_later_is_waited_for() {
-    together(&[a_config_map_comes_later, a_key_of_a_secret_comes_later]);
+    at_once(&[a_config_map_comes_later, a_key_of_a_secret_comes_later]);
 }
 
 /// With its namespace there, so that something may stand in the way of its pods.
@@ -167,9 +167,7 @@ fn a_webhook_denies_pods() {
 
 /// Once pods can be made, what was denied before counts no more, however long they take to get ready.
 fn a_webhook_denies_pods_at_first() {
-    let probe =
-        json!({"readinessProbe": {"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1}});
-    let slow = deployment("mkdir -p /tmp; sleep 6; touch /tmp/up; exec sleep 1000", probe);
+    let slow = deployment(&up_after(6, RUNS), json!({"readinessProbe": is_up()}));
     let stateful = |mut set: Value| {
         set["kind"] = json!("StatefulSet");
         set["spec"]["serviceName"] = json!("web");
@@ -220,7 +218,7 @@ fn a_policy_denies_pods() {
 
 #[test]
 fn pods_that_the_server_does_not_let_in() {
-    together(&[a_webhook_denies_pods, a_webhook_denies_pods_at_first, a_policy_denies_pods]);
+    at_once(&[a_webhook_denies_pods, a_webhook_denies_pods_at_first, a_policy_denies_pods]);
 }
 
 fn claim(class: &str) -> Value {
@@ -244,7 +242,7 @@ fn volume(name: &str, class: &str) -> Value {
 
 #[test]
 fn claims_and_their_volumes() {
-    together(&[claims_that_pods_use_or_not, a_claim_that_still_waits_for_its_first_pod]);
+    at_once(&[claims_that_pods_use_or_not, a_claim_that_still_waits_for_its_first_pod]);
 }
 
 /// What it waits for was told when it was made.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bench, Run,
-    cases::{DEADLINE, DEPLOY, describe, described, together},
+    Bench, Run, at_once,
+    cases::{DEADLINE, DEPLOY, describe, described},
     terminal::OnTerminal,
     workloads::{RUNS, container, deployment, job, object, pod_of},
 };
@@ -99,7 +99,7 @@ fn an_init_container_of_a_job_fails() {
 
 #[test]
 fn what_hangs_or_fails_is_told_with_its_log() {
-    together(&[an_init_container_hangs, a_job_hangs, a_probe_is_told, an_init_container_of_a_job_fails]);
+    at_once(&[an_init_container_hangs, a_job_hangs, a_probe_is_told, an_init_container_of_a_job_fails]);
 }
 
 /// A quota that was raised helps only once the controller tries again, after ever longer times; the hint makes it try.

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::support::{
-    Project, Run,
-    cases::{Case, DEPLOY, check, describe, described, fails, succeeds, times_out, together},
-    workloads::{RUNS, container, deployment, job, merged, object, pod_of, template, workload},
+    Project, Run, at_once,
+    cases::{Case, DEPLOY, check, describe, described, fails, succeeds, times_out},
+    workloads::{RUNS, container, deployment, is_up, job, merged, object, pod_of, template, up_after, workload},
 };
 
 fn kubectl(project: &Project, arguments: &[&str]) -> String {
@@ -91,7 +91,7 @@ fn on_delete_is_told(story: &'static str, kind: &'static str, pods: usize) {
 
 #[test]
 fn stateful_sets() {
-    together(&[a_stateful_set_gets_stuck_and_is_mended, a_partition_is_rolled_out_as_far_as_it_goes, || {
+    at_once(&[a_stateful_set_gets_stuck_and_is_mended, a_partition_is_rolled_out_as_far_as_it_goes, || {
         on_delete_is_told("ondelete", "StatefulSet", 2)
     }]);
 }
@@ -109,7 +109,7 @@ fn a_daemon_set_is_updated() {
 
 #[test]
 fn daemon_sets() {
-    together(&[a_daemon_set_is_updated, || on_delete_is_told("daemondelete", "DaemonSet", 1)]);
+    at_once(&[a_daemon_set_is_updated, || on_delete_is_told("daemondelete", "DaemonSet", 1)]);
 }
 
 fn recreate(script: &str) -> Value {
@@ -130,11 +130,12 @@ fn a_deployment_is_recreated() {
 
 /// New pods take a while, so that something can happen meanwhile.
 fn slow(replicas: Option<usize>, script: &str) -> Value {
-    let probe =
-        json!({"readinessProbe": {"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1}});
-    let script = format!("mkdir -p /tmp; sleep 4; touch /tmp/up; {script}");
     let more = replicas.map_or(json!({}), |replicas| json!({"replicas": replicas}));
-    workload("Deployment", template(container(&script, probe), json!({})), more)
+    workload(
+        "Deployment",
+        template(container(&up_after(4, script), json!({"readinessProbe": is_up()})), json!({})),
+        more,
+    )
 }
 
 fn a_deployment_is_paused_by_hand() {
@@ -191,7 +192,7 @@ fn an_autoscaler_reads_no_metrics() {
 
 #[test]
 fn deployments() {
-    together(&[
+    at_once(&[
         a_deployment_is_recreated,
         a_deployment_is_paused_by_hand,
         a_budget_forbids_evictions,

@@ -86,12 +86,3 @@ pub fn describe(project: &Project, mut objects: Vec<Value>) {
     project.write("objects.json", &json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string());
     project.commit("Describe it");
 }
-
-/// Tells stories side by side: nearly all of their time is waiting. Each that fails says so itself.
-pub fn together(stories: &[fn()]) {
-    let failed = std::thread::scope(|scope| {
-        let told: Vec<_> = stories.iter().map(|story| scope.spawn(story)).collect();
-        told.into_iter().filter_map(|story| story.join().err()).count()
-    });
-    assert_eq!(failed, 0, "stories failed");
-}

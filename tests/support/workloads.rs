@@ -15,6 +15,16 @@ pub fn container(script: &str, more: Value) -> Value {
     merged(json!({"name": "web", "image": image(), "command": ["/bin/sh", "-c", script]}), more)
 }
 
+/// The script of a container that is up after so many seconds, and what it does then.
+pub fn up_after(seconds: u32, then: &str) -> String {
+    format!("mkdir -p /tmp; sleep {seconds}; touch /tmp/up; {then}")
+}
+
+/// The probe that sees so, once a second for a minute.
+pub fn is_up() -> Value {
+    json!({"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1, "failureThreshold": 60})
+}
+
 pub fn merged(mut base: Value, more: Value) -> Value {
     for (key, value) in more.as_object().into_iter().flatten() {
         base[key] = value.clone();
