@@ -4,7 +4,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::owners;
-use crate::model::{Applied, Rendered, hex};
+use crate::model::{Applied, Rendered, hex, our_template};
 
 /// True where nobody has touched, since it was recorded, what is rendered now: the same object, with the same fields owned
 /// by the same apply. Kinds that count no generations must be at the same version.
@@ -31,6 +31,7 @@ pub(crate) fn applied(object: &Rendered, body: &Value) -> Applied {
     let entry = owners::our_entry(body);
     Applied {
         ours: entry.map(|entry| hex(&Sha256::digest(entry["fieldsV1"].to_string()))),
+        template: our_template(body),
         at: entry.and_then(|entry| entry["time"].as_str()).map(str::to_owned),
         ..Applied::of(object, body)
     }

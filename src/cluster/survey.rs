@@ -17,7 +17,10 @@ use super::{
     record::without_records,
     request::{Call, JSON, object_path},
 };
-use crate::model::{Applied, Live, ObjectId, Redactor, Rendered, Resource, Selection, Slim, is_ours, shrink_to_fit};
+use crate::model::{
+    Applied, Live, ObjectId, Redactor, Rendered, Resource, Selection, Slim, is_our_apply, is_ours, our_template,
+    shrink_to_fit,
+};
 
 /// Requests in flight at once.
 pub(super) const PARALLEL: usize = 32;
@@ -282,16 +285,20 @@ fn clean(body: &mut Value, redactor: &Redactor) {
     }
 }
 
-/// Half of an object's text is about who wrote it: only who else wrote into a pod template stays, without the fields.
+/// Half of an object's text is about who wrote it: only who wrote into a pod template stays, of ourselves with the hash of the
+/// fields and of others without them.
 pub(super) fn thin_managed_fields(body: &mut Value) {
     const TEMPLATE: &str = "/fieldsV1/f:spec/f:template";
+    let ours = our_template(body);
     let Some(metadata) = body.get_mut("metadata").and_then(Value::as_object_mut) else { return };
     let Some(Value::Array(mut entries)) = metadata.shift_remove("managedFields") else { return };
     let of_a_controller = |entry: &Value| entry["manager"] == "kube-controller-manager";
-    let is_ours = |entry: &Value| entry["manager"].as_str().is_none_or(is_ours);
-    entries.retain(|entry| entry.pointer(TEMPLATE).is_some() && !is_ours(entry) && !of_a_controller(entry));
+    let is_other = |entry: &Value| entry["manager"].as_str().is_some_and(|manager| !is_ours(manager));
+    let stays = |entry: &Value| is_our_apply(entry) || is_other(entry) && !of_a_controller(entry);
+    entries.retain(|entry| entry.pointer(TEMPLATE).is_some() && stays(entry));
     for entry in &mut entries {
-        entry["fieldsV1"] = serde_json::json!({"f:spec": {"f:template": {}}});
+        let fields = if is_our_apply(entry) { serde_json::json!(ours) } else { serde_json::json!({}) };
+        entry["fieldsV1"] = serde_json::json!({"f:spec": {"f:template": fields}});
     }
     if !entries.is_empty() {
         metadata.insert("managedFields".to_owned(), Value::Array(entries));
@@ -367,6 +374,29 @@ mod tests {
         let encoded = base64::engine::general_purpose::STANDARD.encode(auths.to_string());
         clean(&mut json!({"kind": "Secret", "data": {".dockerconfigjson": encoded}}), &redactor);
         assert_eq!(redactor.clean("robot-1 hunter22 cm9ib3QtMTpodW50ZXIyMg=="), "robot-1 *** ***");
+    }
+
+    #[test]
+    fn of_who_wrote_an_object_only_a_templates_writers_stay() {
+        let entry = |manager: &str, operation: &str, fields: Value| json!({"manager": manager, "operation": operation, "fieldsV1": {"f:spec": fields}});
+        let template = json!({"f:template": {"f:spec": {}}});
+        let mut body = json!({"metadata": {"managedFields": [
+            entry("shipway", "Apply", template.clone()),
+            entry("shipway", "Update", template.clone()),
+            entry("kubectl-set", "Update", template.clone()),
+            entry("kubectl", "Update", json!({"f:replicas": {}})),
+            entry("kube-controller-manager", "Update", template),
+        ]}});
+        let ours = our_template(&body).expect("a hash");
+        thin_managed_fields(&mut body);
+        assert_eq!(
+            body["metadata"]["managedFields"],
+            json!([
+                entry("shipway", "Apply", json!({"f:template": ours})),
+                entry("kubectl-set", "Update", json!({"f:template": {}})),
+            ])
+        );
+        assert_eq!(our_template(&body), Some(ours), "thin or not");
     }
 
     #[test]

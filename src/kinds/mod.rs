@@ -199,6 +199,7 @@ mod tests {
             resource_version: String::new(),
             hash: String::new(),
             ours: None,
+            template: None,
             at: None,
         }
     }

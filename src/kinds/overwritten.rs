@@ -3,21 +3,34 @@
 use serde_json::Value;
 
 use super::{Judgement, Observation, find, read};
-use crate::model::{Evidence, is_ours, managed_fields};
+use crate::model::{Evidence, is_ours, managed_fields, our_template};
 
-/// A failure at once: waiting brings nothing back. Only what is seen to be written by another since the apply counts; what
-/// a webhook makes of our own apply is ours.
+/// A failure at once: waiting brings nothing back. Only what another has written since the apply counts, by what the server
+/// says of the fields' owners; what a webhook makes of our own apply is ours, and so is what others add to it.
 pub(super) fn overwritten(o: &Observation<'_>, live: &Value) -> Option<Judgement> {
     if read::number(live, &["metadata", "generation"])? <= o.applied.generation {
         return None;
     }
     let path = find(&o.applied.id.group, &o.applied.id.kind)?.template?;
     let (sent, now) = (read::at(o.body, path)?, read::at(live, path)?);
-    let what = ["initContainers", "containers"].iter().find_map(|list| changed(sent, now, list))?;
-    let (manager, time) = writer(o, live)?;
-    let text = format!("was changed by {manager} after this deploy: {what}");
-    let problem = o.problem("overwritten", text).with(Evidence::new("changed", [format!("{time}, by {manager}")]));
+    let writer = writer(o, live);
+    let what =
+        match writer.and_then(|_| ["initContainers", "containers"].iter().find_map(|list| changed(sent, now, list))) {
+            Some(what) => what,
+            None if has_lost_fields(o, live) => "its pod template is another now".to_owned(),
+            None => return None,
+        };
+    // who has only taken something away owns nothing that would name him
+    let (manager, time) = writer.unwrap_or(("another", ""));
+    let problem = o.problem("overwritten", format!("was changed by {manager} after this deploy: {what}"));
+    let problem = problem.with(Evidence::new("changed", writer.map(|_| format!("{time}, by {manager}"))));
+    let problem = problem.hint("`shipway plan` shows what differs");
     Some(Judgement::failed(problem.hint("`shipway deploy` brings this version back")))
+}
+
+/// Another has changed, or taken away, what we own of the template.
+fn has_lost_fields(o: &Observation<'_>, live: &Value) -> bool {
+    o.applied.template.is_some() && o.applied.template != our_template(live)
 }
 
 /// What of the containers that were sent is another now.
@@ -29,25 +42,8 @@ fn changed(sent: &Value, now: &Value, list: &str) -> Option<String> {
             return Some(format!("container `{name}` is not there any more"));
         };
         let image = read::text(now, &["image"]);
-        if image != read::text(sent, &["image"]) {
-            return Some(format!("it runs {image} now"));
-        }
-        let field = ["command", "args"]
-            .into_iter()
-            .find(|field| sent.get(field).is_some_and(|sent| now.get(field) != Some(sent)));
-        let field = field.map(|field| format!("container `{name}` has another `{field}`"));
-        field.or_else(|| Some(format!("container `{name}` has another value of `{}`", variable(sent, now)?)))
+        (image != read::text(sent, &["image"])).then(|| format!("it runs {image} now"))
     })
-}
-
-/// A variable that has another value; its values may be secrets.
-fn variable<'s>(sent: &'s Value, now: &Value) -> Option<&'s str> {
-    let name = |variable: &'s Value| read::text(variable, &["name"]);
-    let differs = |sent: &&Value| {
-        let now = read::list(now, &["env"]).iter().find(|now| now["name"] == sent["name"]);
-        sent.get("value").is_some_and(|value| now.is_none_or(|now| now.get("value") != Some(value)))
-    };
-    read::list(sent, &["env"]).iter().find(differs).map(name)
 }
 
 /// Who wrote into the template since, and when, by the server's clock.

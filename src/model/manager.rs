@@ -1,6 +1,9 @@
 //! Field managers: who stands behind a name in `metadata.managedFields`.
 
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::hex;
 
 /// Shipway's own; what begins with it is ours, too.
 pub const MANAGER: &str = "shipway";
@@ -40,6 +43,15 @@ pub fn is_ours(manager: &str) -> bool {
 /// True for our own entry of a server-side apply.
 pub fn is_our_apply(entry: &Value) -> bool {
     entry["manager"] == MANAGER && entry["operation"] == "Apply" && entry.get("subresource").is_none()
+}
+
+/// SHA-256 of what of our own apply's entry (`fieldsV1`) lies in the pod template: another one once somebody else has changed or
+/// taken away any of it. None where it has nothing there. What is watched may hold the hash in the fields' place.
+pub fn our_template(body: &Value) -> Option<String> {
+    match managed_fields(body).find(|entry| is_our_apply(entry))?.pointer("/fieldsV1/f:spec/f:template")? {
+        Value::String(hash) => Some(hash.clone()),
+        fields => Some(hex(&Sha256::digest(fields.to_string()))),
+    }
 }
 
 /// True for people's tools; false for shipway, controllers and other deployers.

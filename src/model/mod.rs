@@ -45,7 +45,9 @@ pub use image::{Digest, Image, ImagePlatform, Platform, Reference, ReferenceErro
 pub use image_path::{ImagePath, ImagePathError};
 pub use keyed::hmac_sha256;
 pub use lock::{Claim, Head};
-pub use manager::{HANDOVER, MANAGER, is_of_a_manifest, is_our_apply, is_ours, is_person, managed_fields};
+pub use manager::{
+    HANDOVER, MANAGER, is_of_a_manifest, is_our_apply, is_ours, is_person, managed_fields, our_template,
+};
 pub use manifests::{Allow, Layers};
 pub use namespace::{LiveNamespace, NamespaceMarks};
 pub use nearest::nearest;

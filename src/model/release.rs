@@ -146,6 +146,9 @@ pub struct Applied {
     pub hash: String,
     /// SHA-256 of our own entry's `fieldsV1` in managedFields, as the server returned it.
     pub ours: Option<String>,
+    /// The same of what of it lies in the pod template; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<String>,
     /// That entry's `time`.
     pub at: Option<String>,
 }
@@ -302,6 +305,7 @@ impl Applied {
             resource_version: text("resourceVersion"),
             hash: object.hash.clone(),
             ours: None,
+            template: None,
             at: None,
         }
     }

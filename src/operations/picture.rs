@@ -87,6 +87,7 @@ fn any_of(group: &str, kind: &str, namespace: &str) -> Option<Arc<Applied>> {
         resource_version: String::new(),
         hash: String::new(),
         ours: None,
+        template: None,
         at: None,
     }))
 }

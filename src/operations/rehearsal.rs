@@ -190,6 +190,7 @@ mod tests {
             resource_version: "7".into(),
             hash: "h".into(),
             ours: None,
+            template: None,
             at: None,
         });
         let record = |revision, state| Record { applied: vec![applied.clone()], ..Record::sample(revision, state) };

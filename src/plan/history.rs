@@ -164,6 +164,7 @@ mod tests {
             resource_version: String::new(),
             hash: hash.into(),
             ours: None,
+            template: None,
             at: None,
         };
         let record = |(number, (state, content)): (usize, &(RecordState, &str))| {

@@ -34,7 +34,7 @@ mod tests {
         kinds::read,
         model::{
             Applied, Exit, Image, ObjectId, Question, Reply, Resource, RolloutEvent, Rules, Seen, Selection, Verdict,
-            Watched,
+            Watched, our_template,
         },
     };
 
@@ -69,6 +69,7 @@ mod tests {
             resource_version: "100".into(),
             hash: String::new(),
             ours: None,
+            template: None,
             at: Some(START.into()),
         };
         let body = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "demo"}, "spec": spec});
@@ -590,6 +591,47 @@ mod tests {
         let (code, _, text) = story.finding();
         assert_eq!(code, "overwritten");
         assert!(text.contains("was changed by kubectl-set after this deploy: it runs team/web:v1 now"), "{text}");
+    }
+
+    /// Of a Deployment that was applied with two variables: what becomes of it once the owners of its fields are these.
+    fn after_another_wrote(ours: Value, others: &[Value]) -> Story {
+        let entries = |ours: Value, others: &[Value]| {
+            let ours = json!({"manager": "shipway", "operation": "Apply", "time": START, "fieldsV1": {"f:spec": ours}});
+            let entries = [&[ours], others].concat();
+            json!({"metadata": {"managedFields": entries}})
+        };
+        let mut web = deployment("web", 1);
+        let applied = entries(json!({"f:replicas": {}, "f:template": {"A": {}, "B": {}}}), &[]);
+        Arc::get_mut(&mut web.applied).unwrap().template = our_template(&applied);
+        let mut now = live(&web, [3, 1, 1, 0]);
+        now["metadata"]["generation"] = json!(3);
+        now["metadata"]["managedFields"] = entries(ours, others)["metadata"]["managedFields"].take();
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 0])]);
+        story.see(now);
+        story
+    }
+
+    #[test]
+    fn what_another_took_over_of_the_template_is_told() {
+        let by = |manager: &str, fields: Value| json!({"manager": manager, "operation": "Update", "time": "2026-05-04T12:00:07Z", "fieldsV1": {"f:spec": fields}});
+        let changed = [by("kubectl-set", json!({"f:template": {"B": {}}}))];
+        let story = after_another_wrote(json!({"f:replicas": {}, "f:template": {"A": {}}}), &changed);
+        let (code, _, text) = story.finding();
+        assert_eq!(code, "overwritten");
+        assert!(
+            text.ends_with("was changed by kubectl-set after this deploy: its pod template is another now"),
+            "{text}"
+        );
+        let story = after_another_wrote(json!({"f:template": {"A": {}}}), &[]);
+        let (code, _, text) = story.finding();
+        assert_eq!(code, "overwritten", "who only takes away owns nothing");
+        assert!(text.contains("was changed by another after this deploy"), "{text}");
+        let added = [by("kubectl-rollout", json!({"f:template": {"f:metadata": {}}}))];
+        let story = after_another_wrote(json!({"f:replicas": {}, "f:template": {"A": {}, "B": {}}}), &added);
+        assert!(story.end.is_none(), "what others add takes nothing away");
+        let scaled = [by("kubectl", json!({"f:replicas": {}}))];
+        let story = after_another_wrote(json!({"f:template": {"A": {}, "B": {}}}), &scaled);
+        assert!(story.end.is_none(), "a count is not of the template");
     }
 
     #[test]

@@ -79,6 +79,7 @@ pub(super) fn as_applied(object: &Value) -> Watched {
         resource_version: String::new(),
         hash: String::new(),
         ours: None,
+        template: None,
         at: None,
     };
     Watched { applied: Arc::new(applied), body: object.clone(), changed: false, shows_log: false, images: Vec::new() }

@@ -5,27 +5,23 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::support::{
-    Bench, Project, Running,
-    workloads::{RUNS, container, image, merged, template, workload},
+    Bench, Project, Run, Running, at_once,
+    workloads::{RUNS, container, image, is_up, merged, template, up_after, workload},
 };
 
 /// No story here waits longer for what it has caused.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// Ready a while after it started.
-const SLOW: &str = "mkdir -p /tmp; sleep 6; touch /tmp/up; exec sleep 10000";
-
-fn slow_template() -> Value {
-    let probe =
-        json!({"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1, "failureThreshold": 60});
-    template(container(SLOW, json!({"readinessProbe": probe})), json!({}))
+/// A container that is ready a while after it started; `more` is laid over it.
+fn slow(more: Value) -> Value {
+    container(&up_after(6, RUNS), merged(json!({"readinessProbe": is_up()}), more))
 }
 
 /// A project with one Deployment `web` that takes its time.
 fn project(story: &str, replicas: u32) -> Project {
     let project = Project::new(story);
     project.branch("feature");
-    write(&project, workload("Deployment", slow_template(), json!({"replicas": replicas})));
+    write(&project, workload("Deployment", template(slow(json!({})), json!({})), json!({"replicas": replicas})));
     project.commit("Describe it");
     project
 }
@@ -132,15 +128,16 @@ fn a_pod_that_the_node_evicts_is_made_again() {
     let project = Project::new("nodeevicts");
     project.branch("feature");
     // only the first pod fills its disk
-    let script = "mkdir -p /tmp; if [ -e /data/seen ]; then sleep 1; touch /tmp/up; exec sleep 10000; fi; \
-                  touch /data/seen; dd if=/dev/zero of=/fill bs=1M count=8; exec sleep 10000";
+    let again = up_after(1, RUNS);
+    let script = format!(
+        "if [ -e /data/seen ]; then {again}; fi; \
+         touch /data/seen; dd if=/dev/zero of=/fill bs=1M count=8; {RUNS}"
+    );
     let limits = json!({"limits": {"ephemeral-storage": "2Mi"}});
-    let probe =
-        json!({"exec": {"command": ["/bin/sh", "-c", "[ -e /tmp/up ]"]}, "periodSeconds": 1, "failureThreshold": 60});
     let mounts = json!([{"name": "data", "mountPath": "/data"}]);
     let folder = format!("/tmp/shipway-story-{}", project.app);
     let volumes = json!([{"name": "data", "hostPath": {"path": folder, "type": "DirectoryOrCreate"}}]);
-    let container = container(script, json!({"resources": limits, "readinessProbe": probe, "volumeMounts": mounts}));
+    let container = container(&script, json!({"resources": limits, "readinessProbe": is_up(), "volumeMounts": mounts}));
     write(&project, workload("Deployment", template(container, json!({"volumes": volumes})), json!({})));
     project.commit("Describe it");
     let run = deploy(&project, &[]).wait().expect(0);
@@ -154,13 +151,10 @@ fn a_pod_that_the_node_evicts_is_made_again() {
 fn a_rollout_that_another_undoes_is_told_with_who_and_when() {
     let project = project("undone", 1);
     deploy(&project, &[]).wait().expect(0);
-    let newer =
-        container(SLOW, json!({"image": format!("{}/base/busybox@sha256:{}", Bench.variable("REGISTRY"), digest())}));
+    let newer = format!("{}/base/busybox@sha256:{}", Bench.variable("REGISTRY"), digest());
     let probe = json!({"exec": {"command": ["/bin/false"]}, "periodSeconds": 1});
-    write(
-        &project,
-        workload("Deployment", template(merged(newer, json!({"readinessProbe": probe})), json!({})), json!({})),
-    );
+    let newer = slow(json!({"image": newer, "readinessProbe": probe}));
+    write(&project, workload("Deployment", template(newer, json!({})), json!({})));
     project.commit("Change the image");
     let running = deploy(&project, &[]);
     running.until_says("0/1");
@@ -168,6 +162,45 @@ fn a_rollout_that_another_undoes_is_told_with_who_and_when() {
     let run = running.wait().expect(6);
     run.says("error[overwritten]").says("was changed by kubectl-set").says(&image());
     assert!(run.seconds < 30.0, "{}", run.transcript());
+}
+
+/// The second deploy of an app with two variables, while which somebody enters this command.
+fn disturbed_by(story: &str, command: &[&str]) -> Run {
+    let project = project(story, 1);
+    let with = |mode: &str| {
+        let env = json!([{"name": "MODE", "value": mode}, {"name": "LEVEL", "value": "1"}]);
+        write(&project, workload("Deployment", template(slow(json!({"env": env})), json!({})), json!({})));
+        project.commit(mode);
+    };
+    with("one");
+    deploy(&project, &[]).wait().expect(0);
+    with("two");
+    let running = deploy(&project, &[]);
+    running.until_says("0/1");
+    kubectl(&project, command);
+    running.wait()
+}
+
+fn another_value() {
+    let run = disturbed_by("envset", &["set", "env", "deployment/web", "MODE=three"]).expect(6);
+    run.says("error[overwritten]").says("was changed by kubectl-set").says("its pod template is another now");
+    run.within(30.0);
+}
+
+fn no_value() {
+    let run = disturbed_by("envunset", &["set", "env", "deployment/web", "LEVEL-"]).expect(6);
+    run.says("error[overwritten]").says("its pod template is another now").within(30.0);
+}
+
+/// It adds an annotation and takes nothing away.
+fn another_restart() {
+    let run = disturbed_by("restarted", &["rollout", "restart", "deployment/web"]).expect(0);
+    run.says("ready: 1/1").within(60.0);
+}
+
+#[test]
+fn a_template_that_another_changes_midway_is_another_rollout() {
+    at_once(&[another_value, no_value, another_restart]);
 }
 
 fn digest() -> String {
