@@ -11,8 +11,8 @@ use crate::kinds;
 
 /// Seconds at most.
 const LONGEST: f64 = 30.0;
-/// Seconds after which a node has told of a container that ended: it looks once a second.
-const TELLS: f64 = 3.0;
+/// Seconds after which a node has told of a container that ended: it looks once a second, and takes longer where it starts many.
+const TELLS: f64 = 5.0;
 /// Seconds for which a container is watched that fell over: a second fall is told late where the first has kept its node busy.
 const SECOND_FALL: f64 = 10.0;
 /// Seconds after which a node has usually told of a container that was started.
@@ -148,10 +148,10 @@ mod tests {
             settling.look(std::iter::once(&pod), clocks(soon));
             settling.window(settle)
         };
-        assert!((window(unasked.clone(), 1.0) - 3.0).abs() < 0.01);
-        assert!((window(unasked.clone(), 5.0) - 5.0).abs() < 0.01);
+        assert!((window(unasked.clone(), 1.0) - 5.0).abs() < 0.01);
+        assert!((window(unasked.clone(), 7.0) - 7.0).abs() < 0.01);
         assert!((window(ready(started, None), 1.0) - 1.0).abs() < 0.01);
         unasked["status"]["conditions"][0]["lastTransitionTime"] = json!("2026-05-04T12:00:04Z");
-        assert!((window(unasked, 1.0) - 8.5).abs() < 0.01, "a node that told of its start late");
+        assert!((window(unasked, 1.0) - 10.5).abs() < 0.01, "a node that told of its start late");
     }
 }
