@@ -89,8 +89,7 @@ impl<'o> Container<'o> {
 
     fn configuration(&self, message: &str) -> Finding {
         let name = self.name();
-        if message.contains("failed to sync") {
-            // the kubelet has not read it yet: it comes back from an outage of the API server
+        if pod::is_of_a_cold_cache(message) {
             let text = format!("container `{name}` waits for the node to read its configuration: {message}");
             return Finding::new("not-ready", Weight::Wait, text).hint(command::node(self.pod));
         }

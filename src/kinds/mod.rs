@@ -263,6 +263,13 @@ mod tests {
         find(&id.group, &id.kind).into_iter().for_each(|kind| slim(&kind.resource(), object));
     }
 
+    /// Of events a rollout selects warnings, what an autoscaler does, and what is told about claims.
+    fn is_watched(event: &Value) -> bool {
+        let about = read::text(event, &["involvedObject", "kind"]);
+        let (level, reason) = (read::text(event, &["type"]), read::text(event, &["reason"]));
+        level == "Warning" || reason == "TriggeredScaleUp" || about == "PersistentVolumeClaim"
+    }
+
     /// More is told than that something is wrong with an object: evidence, or what is wrong in its words.
     fn has_facts(problem: &Problem) -> bool {
         // where the object is on its way out, there is no more to tell
@@ -284,7 +291,8 @@ mod tests {
         facts.chain(without_hint.map(|problem| format!("no hint of its own: {problem:?}"))).collect()
     }
 
-    /// What the fixture wants told beside the text: `# fact: node node1`, `# hint: logs web-0`, `# reads: web previous`.
+    /// What the fixture wants told beside the text: `# fact: node node1`, `# hint: logs web-0`, `# reads: web previous`; or left out
+    /// of the facts: `# untold: failed to sync`.
     fn untold(header: &Header, judgement: &Judgement) -> Vec<String> {
         let told = judgement.verdict.problem().or(judgement.clue.as_ref());
         let facts = told.iter().flat_map(|problem| &problem.evidence);
@@ -296,12 +304,14 @@ mod tests {
             Question::LastLog { container, previous: false, .. } => Some(format!("{container} current")),
             _ => None,
         });
+        let unwanted = header.get("untold").filter(|part| facts.iter().any(|line| line.contains(part)));
+        let unwanted = unwanted.map(|part| format!("told all the same: {part}"));
         let lists = [("fact", facts), ("hint", hints), ("reads", reads.collect())];
         let missing = lists.into_iter().filter_map(|(key, found)| {
             let wanted = header.get(key)?;
             (!found.iter().any(|line| line.contains(wanted))).then(|| format!("{key} {found:?}"))
         });
-        missing.collect()
+        missing.chain(unwanted).collect()
     }
 
     /// What the fixture says against what its judge says; empty where both agree.
@@ -313,8 +323,11 @@ mod tests {
         let mut objects: Vec<Value> = read.documents.into_iter().flat_map(|document| opened(document.value)).collect();
         // as a watch hands them on
         objects.iter_mut().for_each(as_watched);
-        let (events, others): (Vec<&Value>, Vec<&Value>) =
+        let (mut events, others): (Vec<&Value>, Vec<&Value>) =
             objects.iter().skip(1).partition(|object| read::is_kind(object, "Event"));
+        // as a rollout has them
+        events.retain(|event| is_watched(event));
+        events.sort_by_cached_key(|event| event_time::of(event));
         let live = &objects[0];
         let judgement = judge(&Observation {
             live: Some(live),

@@ -242,8 +242,7 @@ fn volume(pod: &Value, events: &[&Value]) -> Option<Finding> {
     };
     let told = |reason: &str| {
         let event = events.iter().rev().find(|event| read::text(event, &["reason"]) == reason)?;
-        // the kubelet's caches fill while the pod starts
-        Some(read::text(event, &["message"])).filter(|message| !message.contains("failed to sync"))
+        Some(read::text(event, &["message"])).filter(|message| !is_of_a_cold_cache(message))
     };
     if let Some(message) = told("FailedMount") {
         let absent = message.contains("not found") || message.contains("references non-existent");
@@ -261,6 +260,12 @@ fn volume(pod: &Value, events: &[&Value]) -> Option<Finding> {
     }
     told("FailedCreatePodSandBox")
         .map(|message| Finding::new("node-failing", Weight::Wait, message).hint(command::node(pod)))
+}
+
+/// The kubelet's caches of ConfigMaps and Secrets fill while a pod starts, or once the API server is back: it says so of each, and
+/// tries again.
+pub(super) fn is_of_a_cold_cache(message: &str) -> bool {
+    message.contains("failed to sync")
 }
 
 fn runs_init(pod: &Value) -> bool {

@@ -228,7 +228,8 @@ impl<'o, 's> Workload<'o, 's> {
     /// What was told of a pod last, the oldest first.
     fn last_events(&self, pod: &Value) -> Vec<String> {
         const MOST: usize = 3;
-        let about = |event: &&&Value| read::text(event, &["involvedObject", "uid"]) == read::uid(pod);
+        let tells = |event: &&&Value| !pod::is_of_a_cold_cache(read::text(event, &["message"]));
+        let about = |event: &&&Value| read::text(event, &["involvedObject", "uid"]) == read::uid(pod) && tells(event);
         let line = |event: &&Value| {
             let count = read::count(event, &["count"]).max(read::count(event, &["series", "count"]));
             let times = if count > 1 { format!(" (x{count})") } else { String::new() };
