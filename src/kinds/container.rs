@@ -178,12 +178,15 @@ impl<'o> Container<'o> {
             .hint("a script is told so, too, where its first line is not `#!/bin/sh` or alike")
     }
 
-    /// Terminations from before count where nothing was changed: these are the pods of this very release. Back-off tells
-    /// that they are recent; a moment is left in which what was mended outside of the deploy may show.
+    /// Terminations from before count where nothing was changed: these are the pods of this very release. That it is down now
+    /// tells that they are recent, and a kubelet calls it back-off only up to fifteen seconds later; a moment is left in
+    /// which what was mended outside of the deploy may show.
     fn crash_weight(&self, o: &Observation<'_>, too_often: bool) -> Weight {
+        let is_down =
+            self.waiting().0 == "CrashLoopBackOff" || read::at(self.status, &["state", "terminated"]).is_some();
         match (too_often, o.changed) {
             (true, true) => Weight::Now,
-            (true, false) if self.waiting().0 == "CrashLoopBackOff" => Weight::Grace(UNCHANGED_CRASH),
+            (true, false) if is_down => Weight::Grace(UNCHANGED_CRASH),
             _ => Weight::Wait,
         }
     }
@@ -286,7 +289,7 @@ fn is_among(pod: &Value, list: &str, name: &str) -> bool {
 /// Seconds for the events that explain an exit: under load they come well after the status.
 const EVENTS: f64 = 15.0;
 
-/// Seconds in back-off after which an unchanged container that crashed before counts as crashing now.
+/// Seconds for which it is down after which an unchanged container that crashed before counts as crashing now.
 const UNCHANGED_CRASH: f64 = 10.0;
 
 /// How often a container has ended: each restart follows one, and the last may not have been followed yet.

@@ -491,14 +491,9 @@ mod tests {
     fn an_unchanged_workload_that_crashes_is_told_soon() {
         let mut web = deployment("web", 1);
         web.changed = false;
-        let crashing = |restarts| {
-            [
-                live(&web, [2, 1, 1, 0]),
-                replica_set("web-new", "web", "2"),
-                pod("web-1", "web-new", backing_off(), restarts),
-            ]
-        };
-        let mut story = Story::of(vec![web.clone()], &crashing(7));
+        let crashing =
+            |state| [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", state, 7)];
+        let mut story = Story::of(vec![web.clone()], &crashing(backing_off()));
         story.pass(9.0);
         assert!(story.end.is_none());
         story.pass(2.0);
@@ -506,7 +501,16 @@ mod tests {
         story.answer(Reply::LogUnavailable("gone".into()));
         assert_eq!(story.finding().0, "crash-loop");
 
-        let mut story = Story::of(vec![web.clone()], &crashing(7));
+        let ended = json!({"terminated": {"exitCode": 3, "reason": "Error"}});
+        let mut story = Story::of(vec![web.clone()], &crashing(ended));
+        story.pass(5.0);
+        story.see(pod("web-1", "web-new", backing_off(), 7));
+        story.pass(6.0);
+        story.answer(Reply::LogUnavailable("gone".into()));
+        story.answer(Reply::LogUnavailable("gone".into()));
+        assert_eq!(story.finding().0, "crash-loop", "it was down before that was called back-off");
+
+        let mut story = Story::of(vec![web.clone()], &crashing(backing_off()));
         story.pass(5.0);
         story.see(pod("web-1", "web-new", running(), 8));
         story.see(live(&web, [2, 1, 1, 1]));
