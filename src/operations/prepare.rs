@@ -248,6 +248,9 @@ fn admit(application: &Application, latest: Option<&Record>) -> Result<(Option<S
 }
 
 /// Rendered for what serves and ran before; without either as for a first deploy.
+///
+/// In an app of two colours it goes to the idle one. Only where this very release is what serves, it goes there again: a CI job
+/// that is repeated must find nothing to do, and leave the other colour as the way back.
 pub(super) fn release(
     application: &Application,
     images: &[Image],
@@ -255,34 +258,45 @@ pub(super) fn release(
     history: Option<&History>,
 ) -> Result<render::Prepared, Failure> {
     let (target, manifests) = (&application.target, &application.manifests);
-    let release = |rendering: &Rendering<'_>| render::release(target, manifests, rendering);
-    let released = rendered(application, images, (traffic, history), release);
-    released.map_err(|errors| places::of_rendering(errors, &application.images))
+    let render_to = |color: Option<&str>| {
+        let release = |rendering: &Rendering<'_>| render::release(target, manifests, rendering);
+        let released = rendered(application, images, (traffic, history), color, release);
+        released.map_err(|errors| places::of_rendering(errors, &application.images))
+    };
+    if let Some(record) = served_by_this_commit(application, images, (traffic, history)) {
+        let again = render_to(record.color.as_deref())?;
+        if is_recorded(&again.release, record, traffic) {
+            return Ok(again);
+        }
+    }
+    render_to(None)
 }
 
 /// What can be rendered of manifests with faults.
 pub(super) fn sound(application: &Application, images: &[Image], base: &Base) -> Vec<Rendered> {
     let (target, manifests) = (&application.target, &application.manifests);
+    let known = (base.traffic.as_ref(), Some(&base.history));
+    let color = served_by_this_commit(application, images, known).and_then(|record| record.color.as_deref());
     let sound = |rendering: &Rendering<'_>| render::sound(target, manifests, rendering);
-    rendered(application, images, (base.traffic.as_ref(), Some(&base.history)), sound)
+    rendered(application, images, known, color, sound)
 }
 
+/// Rendered to this colour, else to the idle one.
 fn rendered<T>(
     application: &Application,
     images: &[Image],
     (traffic, history): (Option<&Traffic>, Option<&History>),
+    color: Option<&str>,
     render: impl FnOnce(&Rendering<'_>) -> T,
 ) -> T {
     let settings = &application.checkout.settings;
     let blue_green = settings.blue_green.as_ref();
     let live_color = traffic.and_then(|traffic| traffic.color.as_deref());
-    let serves =
-        live_color.filter(|color| history.is_some_and(|history| is_release_of(application, images, history, color)));
-    let color = blue_green.map(|blue_green| serves.unwrap_or_else(|| blue_green.other(live_color)).to_owned());
+    let color = blue_green.map(|blue_green| color.unwrap_or_else(|| blue_green.other(live_color)));
     let rendering = Rendering {
         images,
         blue_green,
-        color: color.as_deref(),
+        color,
         live_selector: traffic.map(|traffic| &traffic.selector),
         allow: &settings.allow,
         image_paths: &settings.image_paths.value,
@@ -296,16 +310,28 @@ fn rendered<T>(
     render(&rendering)
 }
 
-/// True where this very commit, with the same images, is what a colour was last proven to run: a CI job that is repeated
-/// must find nothing to do, and leave the other colour as the way back.
-fn is_release_of(application: &Application, images: &[Image], history: &History, color: &str) -> bool {
-    let newest = history.records.iter().rev().find(|record| record.color.as_deref() == Some(color));
+/// The record of the colour that serves, where it was last proven to run this very commit with the same images.
+fn served_by_this_commit<'h>(
+    application: &Application,
+    images: &[Image],
+    (traffic, history): (Option<&Traffic>, Option<&'h History>),
+) -> Option<&'h Record> {
+    application.checkout.settings.blue_green.as_ref()?;
+    let serves = traffic?.color.as_deref()?;
+    let record = history?.records.iter().rev().find(|record| record.color.as_deref() == Some(serves))?;
     let sha = |commit: &Option<Commit>| commit.as_ref().map(|commit| commit.sha.clone());
-    newest.is_some_and(|record| {
-        record.state == RecordState::Succeeded
-            && sha(&record.commit) == sha(&application.target.commit)
-            && record.images == images
-    })
+    let is_same = sha(&record.commit) == sha(&application.target.commit) && record.images == images;
+    (is_same && record.state == RecordState::Succeeded).then_some(record)
+}
+
+/// True where all of a release was applied as it is: the manifests of one commit may differ, as another renderer's do. A Job is
+/// named after its release, and the Service that is switched goes its own way.
+fn is_recorded(release: &Release, record: &Record, traffic: Option<&Traffic>) -> bool {
+    let is_switched = |id: &ObjectId| traffic.is_some_and(|traffic| traffic.service == *id);
+    let counts = |object: &&Rendered| object.id.kind != "Job" && !is_switched(&object.id);
+    let recorded: HashMap<&ObjectId, &str> =
+        record.applied.iter().map(|applied| (&applied.id, applied.hash.as_str())).collect();
+    release.objects.iter().filter(counts).all(|object| recorded.get(&object.id) == Some(&object.hash.as_str()))
 }
 
 /// Jobs that need not be made anew: those that completed, and those of a run that was killed before it knew. One that

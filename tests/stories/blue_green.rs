@@ -77,6 +77,42 @@ fn a_repeated_job_finds_nothing_to_do() {
     assert_eq!(["blue", "green"].map(generation), before, "a repeated job took the way back away");
 }
 
+/// As another renderer gives them: the values that it was told are in no commit.
+#[test]
+fn other_manifests_of_the_same_commit_go_to_the_idle_colour() {
+    let project = project("samecommit");
+    let given = |level: &str| {
+        let colors = ["blue", "green"].map(|color| {
+            let text = demo::deployment(&format!("web-{color}"), &project.image(), Some(color));
+            text.replace(
+                "          env:\n",
+                &format!("          env:\n            - name: LEVEL\n              value: {level}\n"),
+            )
+        });
+        let service = manifests::service("web", "    color: switch\n");
+        let namespace = manifests::namespace(&project.namespace("qa"));
+        project.write("given.yaml", &[namespace, service, colors.join("---\n")].join("---\n"));
+    };
+    let level = |color: &str| {
+        let deployment = project.bench.get(&project.namespace("qa"), &["deployment", &format!("web-{color}")]);
+        deployment["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"].as_str().map(str::to_owned)
+    };
+    let deploy = || project.run(&["deploy", "-f", "given.yaml"]).expect(0);
+    project.run(&["build"]).expect(0);
+    project.run(&["push"]).expect(0);
+    given("low");
+    deploy();
+    project.run(&["switch"]).expect(0);
+    let first = live(&project);
+    let second = if first == "blue" { "green" } else { "blue" };
+    deploy().says("3 unchanged").never_says("changed:");
+    given("high");
+    deploy();
+    assert_eq!((level(&first), level(second)), (Some("low".to_owned()), Some("high".to_owned())));
+    deploy().never_says("changed:");
+    assert_eq!(live(&project), first);
+}
+
 #[test]
 fn a_colour_that_is_not_ready_gets_no_traffic() {
     let project = project("unready");
