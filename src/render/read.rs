@@ -49,6 +49,7 @@ impl Entry {
     fn clean(mut object: Object) -> Self {
         drop_what_the_server_owns(&mut object.body);
         if kinds::find(&object.id.group, &object.id.kind).is_some() {
+            fill_texts(&mut object);
             drop_nulls(&mut object.body);
         }
         Self::new(object)
@@ -424,7 +425,18 @@ fn drop_what_the_server_owns(body: &mut Value) {
     }
 }
 
-/// In the built-in kinds null is nothing; left in, it would count as a field of ours.
+/// In the data of a ConfigMap or a Secret the server takes null for an empty text: `DEBUG:` is a variable without a value.
+fn fill_texts(object: &mut Object) {
+    if !object.id.group.is_empty() || !matches!(object.id.kind.as_str(), "ConfigMap" | "Secret") {
+        return;
+    }
+    for field in ["data", "binaryData", "stringData"] {
+        let texts = object.body.get_mut(field).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut);
+        texts.filter(|text| text.is_null()).for_each(|text| *text = Value::from(""));
+    }
+}
+
+/// Elsewhere in the built-in kinds null is nothing; left in, it would count as a field of ours.
 fn drop_nulls(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -458,6 +470,30 @@ mod tests {
     fn object(text: &str) -> Object {
         let manifests = read(&base(text)).unwrap_or_else(|errors| panic!("{errors:?}"));
         manifests.objects().next().unwrap()
+    }
+
+    #[test]
+    fn null_is_an_empty_text_in_data_and_nothing_elsewhere() {
+        let of = |kind: &str, more: &str| {
+            object(&format!("apiVersion: v1\nkind: {kind}\nmetadata: {{name: a, labels: }}\n{more}\n")).body
+        };
+        let map = of("ConfigMap", "data: {DEBUG: , LEVEL: '1'}\nimmutable:");
+        assert_eq!((&map["data"], map.get("immutable")), (&json!({"DEBUG": "", "LEVEL": "1"}), None));
+        assert_eq!(map["metadata"], json!({"name": "a"}));
+        assert_eq!(of("Secret", "stringData: {a: }")["stringData"], json!({"a": ""}));
+        assert_eq!(of("Service", "spec: {selector: {app: }, type: ClusterIP}")["spec"]["type"], "ClusterIP");
+        let layers = Layers {
+            base: texts(&[(
+                "kubernetes/a.yaml",
+                "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {A: '1', B: '2'}}",
+            )]),
+            overlay: texts(&[(
+                "kubernetes/qa/a.yaml",
+                "{apiVersion: v1, kind: ConfigMap, metadata: {name: a}, data: {A: null}}",
+            )]),
+        };
+        let merged = read(&layers).unwrap().objects().next().unwrap();
+        assert_eq!(merged.body["data"], json!({"B": "2"}), "an overlay takes away by null");
     }
 
     #[test]

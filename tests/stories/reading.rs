@@ -12,6 +12,10 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("dash-in-flow.yaml", "a bare `-` in a flow list is no YAML; kubectl takes it for a text"),
     ("directive.yaml", "`%YAML` is YAML; kubectl takes the line for a document of its own"),
     ("lone-dots.yaml", "kubectl loses what follows a lone `...`, in silence"),
+    (
+        "empty-texts.yaml",
+        "null in data becomes the empty text that the server makes of it; kubectl hands it on as it is",
+    ),
     ("nulls.yaml", "null is nothing to the server, and would count as a field of ours"),
     ("saved.yaml", "what the server owns is left out: sent back, it is a conflict"),
     ("string-data.yaml", "stringData becomes data: left in, a key that is removed later would stay"),
