@@ -1,10 +1,12 @@
 //! Job: ready when it is complete.
 
+use serde_json::Value;
+
 use super::{
     Judgement, Kind, Observation,
     command::in_namespace,
     creation::creation_failure,
-    observation::present,
+    observation::{is_applied, present},
     read,
     workload::{Workload, pods_of},
 };
@@ -27,27 +29,19 @@ fn judge(o: &Observation<'_>) -> Judgement {
     if o.live.is_none() && read::at(o.body, &["spec", "ttlSecondsAfterFinished"]).is_some() {
         return Judgement::assumed("it ended, and was deleted when its time to live was over");
     }
+    // one whose time to live is over is seen while it is deleted: how it ended still holds
+    if let Some(end) = o.live.filter(|live| is_applied(o, live)).and_then(|live| ended(o, live)) {
+        return end;
+    }
     let live = match present(o) {
         Ok(live) => live,
         Err(answer) => return *answer,
     };
-    let pods = pods_of(o.children, read::uid(live));
-    let wanted = read::number(live, &["spec", "completions"]).map_or(1, |wanted| usize::try_from(wanted).unwrap_or(1));
-    let ready = read::count(live, &["status", "succeeded"]).min(wanted);
-    if ["Complete", "SuccessCriteriaMet"].iter().any(|kind| read::true_condition(live, kind).is_some()) {
-        // the count follows a moment later; a success policy may leave some undone
-        let ready = if read::at(live, &["spec", "successPolicy"]).is_some() { ready } else { wanted };
-        return Judgement { progress: Progress { wanted, ready, ..Progress::default() }, ..Judgement::ready() };
-    }
-    // FailureTarget comes first, Failed once the pods have ended
-    let failed = ["Failed", "FailureTarget"].iter().find_map(|kind| read::true_condition(live, kind));
-    if let Some(condition) = failed {
-        let workload = Workload { wanted, available: ready, ..Workload::new(o, pods) };
-        return workload.ended_badly("job-failed", "failed", &condition.said());
-    }
     if read::true_condition(live, "Suspended").is_some() || read::flag(live, &["spec", "suspend"]) {
         return suspended(o);
     }
+    let (wanted, ready) = counts(live);
+    let pods = pods_of(o.children, read::uid(live));
     let workload = Workload { wanted, creation: creation_failure(o, live), ..Workload::new(o, pods) };
     let mut judgement = workload.judge();
     judgement.progress.ready = ready;
@@ -61,6 +55,28 @@ fn judge(o: &Observation<'_>) -> Judgement {
         judgement.progress.awaiting = Some("the job to end".to_owned());
     }
     judgement
+}
+
+/// How many completions are wanted, and how many there are.
+fn counts(live: &Value) -> (usize, usize) {
+    let wanted = read::number(live, &["spec", "completions"]).map_or(1, |wanted| usize::try_from(wanted).unwrap_or(1));
+    (wanted, read::count(live, &["status", "succeeded"]).min(wanted))
+}
+
+/// What follows from its end; none while it runs.
+fn ended(o: &Observation<'_>, live: &Value) -> Option<Judgement> {
+    let (wanted, ready) = counts(live);
+    if ["Complete", "SuccessCriteriaMet"].iter().any(|kind| read::true_condition(live, kind).is_some()) {
+        // the count follows a moment later; a success policy may leave some undone
+        let ready = if read::at(live, &["spec", "successPolicy"]).is_some() { ready } else { wanted };
+        let progress = Progress { wanted, ready, ..Progress::default() };
+        return Some(Judgement { progress, ..Judgement::ready() });
+    }
+    // FailureTarget comes first, Failed once the pods have ended
+    let condition = ["Failed", "FailureTarget"].iter().find_map(|kind| read::true_condition(live, kind))?;
+    let pods = pods_of(o.children, read::uid(live));
+    let workload = Workload { wanted, available: ready, ..Workload::new(o, pods) };
+    Some(workload.ended_badly("job-failed", "failed", &condition.said()))
 }
 
 fn suspended(o: &Observation<'_>) -> Judgement {

@@ -125,6 +125,11 @@ impl Judgement {
     }
 }
 
+/// The very object that was applied, not another of the same name.
+pub(super) fn is_applied(o: &Observation<'_>, live: &Value) -> bool {
+    o.applied.uid.is_empty() || read::uid(live) == o.applied.uid
+}
+
 /// The object as it is, unless it is gone, going, or another of the same name: then that is the answer.
 pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Box<Judgement>> {
     let gone = |text: &str| {
@@ -134,9 +139,7 @@ pub(super) fn present<'o>(o: &Observation<'o>) -> Result<&'o Value, Box<Judgemen
     match o.live {
         None => gone("was deleted while it was watched"),
         Some(live) if read::is_terminating(live) => gone("is being deleted"),
-        Some(live) if !o.applied.uid.is_empty() && read::uid(live) != o.applied.uid => {
-            gone("was deleted and created again by another")
-        }
+        Some(live) if !is_applied(o, live) => gone("was deleted and created again by another"),
         Some(live) => Ok(live),
     }
 }

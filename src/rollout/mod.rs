@@ -836,6 +836,30 @@ mod tests {
     }
 
     #[test]
+    fn a_job_that_goes_when_its_time_to_live_is_over_ends_as_it_did() {
+        let ended = |kind: &str| {
+            let (web, (watched, live_job)) = (deployment("web", 1), job(json!([{"type": kind, "status": "True"}])));
+            let mut story = Story::of(vec![web.clone(), watched], &[live(&web, [1, 1, 1, 1]), live_job.clone()]);
+            let mut going = live_job;
+            going["metadata"]["deletionTimestamp"] = json!(START);
+            story.see(going.clone());
+            story.lose(going);
+            (web, story)
+        };
+        let (web, mut story) = ended("Complete");
+        assert!(story.end.is_none());
+        story.see(replica_set("web-new", "web", "2"));
+        story.see(pod("web-1", "web-new", running(), 0));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.pass(6.0);
+        assert_eq!(story.end().problems, []);
+        let job = story.end().states.iter().find(|(id, ..)| id.kind == "Job").expect("the job");
+        assert_eq!(job.1, Verdict::Ready);
+        let (_, story) = ended("Failed");
+        assert_eq!(story.finding().0, "job-failed");
+    }
+
+    #[test]
     fn one_cause_is_told_once() {
         let (mut web, mut worker) = (deployment("web", 2), deployment("worker", 1));
         web.images.clear();

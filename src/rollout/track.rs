@@ -159,11 +159,14 @@ impl Track {
 
     /// What the judge said becomes what holds: time turns suspicion into failure, and patience into trust.
     fn take(&mut self, judgement: Judgement, gone: bool, around: Surroundings<'_>) -> bool {
+        // how it ended was seen
+        if gone && self.completed {
+            return false;
+        }
         let Judgement { verdict, progress, questions, logs, warnings, clue, patience, pods } = judgement;
         (self.pods, self.questions, self.logs, self.warnings, self.clue) = (pods, questions, logs, warnings, clue);
         let held = self.verdict.holds();
         self.verdict = match verdict {
-            Verdict::Gone { .. } if gone && self.completed => Verdict::Ready,
             // a list may be older than the apply
             Verdict::Gone { .. } if gone && !self.seen && !self.has_lasted("unseen", FIRST_SIGHT, around.now) => {
                 Verdict::Waiting { problem: None }

@@ -233,7 +233,9 @@ fn jobs() {
     let sidecar = merged(container(RUNS, json!({"restartPolicy": "Always"})), json!({"name": "proxy"}));
     let mut with_sidecar = job("echo done", json!({}));
     with_sidecar["spec"]["template"]["spec"]["initContainers"] = json!([sidecar]);
+    let slow = deployment(&up_after(12, RUNS), json!({"readinessProbe": is_up()}));
     let cases = vec![
+        succeeds("ttlbeside", vec![job("true", json!({"ttlSecondsAfterFinished": 0})), slow], "job/web-1 ready: 1/1"),
         fails(
             "ttlfails",
             vec![job("echo no table; exit 5", json!({"ttlSecondsAfterFinished": 0}))],
