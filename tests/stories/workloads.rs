@@ -107,9 +107,23 @@ fn a_daemon_set_is_updated() {
     redeploy(&project, vec![daemon("exec sleep 30000", json!({}))]).expect(0).says("ready: 1/1");
 }
 
+/// Its pod counts as updated again, under the generation that it was made in.
+fn a_template_of_before_is_what_runs() {
+    let on_delete = |script: &str| vec![daemon(script, json!({"updateStrategy": {"type": "OnDelete"}}))];
+    let project = described("daemonback", on_delete(RUNS));
+    project.run(DEPLOY).expect(0).says("ready: 1/1");
+    redeploy(&project, on_delete("exec sleep 20000")).expect(0).says("warning[on-delete]");
+    let run = redeploy(&project, on_delete(RUNS)).expect(0);
+    run.says("ready: 1/1").never_says("its pods to be seen");
+}
+
 #[test]
 fn daemon_sets() {
-    at_once(&[a_daemon_set_is_updated, || on_delete_is_told("daemondelete", "DaemonSet", 1)]);
+    at_once(&[
+        a_daemon_set_is_updated,
+        || on_delete_is_told("daemondelete", "DaemonSet", 1),
+        a_template_of_before_is_what_runs,
+    ]);
 }
 
 fn recreate(script: &str) -> Value {
