@@ -176,7 +176,7 @@ pub(super) fn finding(o: &Observation<'_>, pod: &Value, events: &[&Value]) -> Op
         Container { pod, status, spec, init, events }.finding(o)
     });
     let worst = containers.reduce(|worst, next| if next.weight.rank() > worst.weight.rank() { next } else { worst });
-    worst.or_else(|| volume(pod, events))
+    worst.or_else(|| volume(pod, events).filter(|_| !is_set_up(pod)))
 }
 
 /// How often its containers were started again in this rollout, and how the first of them ended.
@@ -231,6 +231,17 @@ fn is_marked_by_the_node_controller(pod: &Value) -> bool {
     let marked = read::condition(pod, "Ready")
         .is_some_and(|ready| ready.status == "False" && ready.reason != "ReadinessGatesNotReady");
     marked && read::true_condition(pod, "ContainersReady").is_some()
+}
+
+/// Its volumes and its network are there: what was told of them is over. Of kubelets that have no word for it, its containers
+/// tell.
+fn is_set_up(pod: &Value) -> bool {
+    let has_run = |(status, _): (&Value, bool)| {
+        let is = |state, how| read::at(status, &[state, how]).is_some();
+        is("state", "running") || is("state", "terminated") || is("lastState", "terminated")
+    };
+    let told = read::condition(pod, "PodReadyToStartContainers");
+    told.map_or_else(|| statuses(pod).any(has_run), |condition| condition.is_true())
 }
 
 /// What keeps the containers from being made is told in events only.

@@ -144,9 +144,23 @@ fn a_key_of_a_secret_comes_later() {
     running.wait().expect(0).never_says("error[").within(60.0);
 }
 
+/// Once it is mounted, what was told of it before counts no more, however long the pod takes to get ready.
+fn a_volume_comes_later() {
+    let volumes = json!([{"name": "flags", "configMap": {"name": "flags"}}]);
+    let mounts = json!({"volumeMounts": [{"name": "flags", "mountPath": "/flags"}]});
+    let prepares = container("exec sleep 40", merged(mounts, json!({"name": "prepare"})));
+    let project =
+        described("latevolume", vec![pod_of(RUNS, json!({"volumes": volumes, "initContainers": [prepares]}))]);
+    let running = project.start(DEPLOY);
+    running.until_says("configmap \"flags\" not found");
+    kubectl(&project, &["create", "configmap", "flags"], "");
+    let run = running.wait().expect(0);
+    run.says("looks failed").says("ready: 1/1").never_says("error[").within(120.0);
+}
+
 #[test]
 fn configuration_that_comes_later_is_waited_for() {
-    at_once(&[a_config_map_comes_later, a_key_of_a_secret_comes_later]);
+    at_once(&[a_config_map_comes_later, a_key_of_a_secret_comes_later, a_volume_comes_later]);
 }
 
 /// With its namespace there, so that something may stand in the way of its pods.
