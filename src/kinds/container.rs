@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::{
-    Observation, command,
+    Observation, command, event_time,
     finding::{Finding, TWO_LOOKS, Weight},
     image_pull, pod, probe, read,
 };
@@ -13,6 +13,8 @@ use crate::model::Reply;
 const CONFIGURATION: f64 = 30.0;
 /// Seconds in which a start may fail for a reason of the node's own.
 const START: f64 = 30.0;
+/// The probes for which a container is killed.
+const KILLERS: [&str; 2] = ["livenessProbe", "startupProbe"];
 /// What the kernel says of a program for another processor, at the end of a line.
 const FOREIGN: &str = "exec format error";
 
@@ -138,7 +140,7 @@ impl<'o> Container<'o> {
             return Some(self.wrong_processor(o, line));
         }
         let weight = match self.crash_weight(o, times > o.rules.restarts) {
-            Weight::Now if self.may_have_been_killed(code) => Weight::Grace(EVENTS),
+            Weight::Now if self.may_have_been_killed(end) => Weight::Grace(EVENTS),
             weight => weight,
         };
         let (kind, text) = self.cause(reason, code, end);
@@ -192,9 +194,9 @@ impl<'o> Container<'o> {
     }
 
     /// By a probe whose event has not come yet: status and events are told apart, and the first may be quicker.
-    fn may_have_been_killed(&self, code: i64) -> bool {
-        let has = |probe: &str| self.spec.is_some_and(|spec| read::at(spec, &[probe]).is_some());
-        matches!(code, 0 | 137 | 143) && (has("livenessProbe") || has("startupProbe")) && self.killing_probe().is_none()
+    fn may_have_been_killed(&self, end: &Value) -> bool {
+        let mut probes = KILLERS.iter().filter_map(|field| self.probe_of(field));
+        probes.any(|probe| ends_as_told_to(end) || lasted(end, probe)) && self.killing_probe(end).is_none()
     }
 
     fn cause(&self, reason: &str, code: i64, end: &Value) -> (&'static str, String) {
@@ -204,7 +206,7 @@ impl<'o> Container<'o> {
             let limit = if limit.is_empty() { String::new() } else { format!(" (limit {limit})") };
             return ("oom-killed", format!("container `{name}` uses more memory than it may{limit} and is killed"));
         }
-        if let Some(probe) = self.killing_probe() {
+        if let Some(probe) = self.killing_probe(end) {
             return ("liveness-killing", format!("container `{name}` is killed by its probe: {probe}"));
         }
         let signal = read::number(end, &["signal"])
@@ -219,31 +221,40 @@ impl<'o> Container<'o> {
         (kind, format!("{}container `{name}` {what}", if self.init { "init " } else { "" }))
     }
 
-    /// The message of a liveness or startup probe that failed.
-    fn killing_probe(&self) -> Option<&'o str> {
-        self.failed_probes()
-            .find(|message| message.starts_with("Liveness probe") || message.starts_with("Startup probe"))
+    /// The message of a liveness or startup probe that failed, where two of three signs say that it ended this run: the code, the
+    /// length of the run, the time of the event. Each alone misleads: programs have codes of their own, and a kubelet that has
+    /// told much of a pod tells no more. The kill itself is told in a normal event, which would need a watch more.
+    fn killing_probe(&self, end: &Value) -> Option<&'o str> {
+        let started = read::text(end, &["startedAt"]).parse().ok();
+        let is_newer = |event: &Value| event_time::of(event).zip(started).is_none_or(|(told, started)| told >= started);
+        let kills = |(event, message): &(&Value, &str)| {
+            let field = field_of(message);
+            // one that errored has not failed
+            let Some(probe) = self.probe_of(field).filter(|_| message.contains(" probe failed")) else { return false };
+            let signs = [ends_as_told_to(end), lasted(end, probe), is_newer(event)];
+            KILLERS.contains(&field) && signs.iter().filter(|sign| **sign).count() >= 2
+        };
+        self.failed_probes().find(kills).map(|(_, message)| message)
+    }
+
+    fn probe_of(&self, field: &str) -> Option<&'o Value> {
+        read::at(self.spec?, &[field])
     }
 
     /// What the kubelet tells of its probes that failed, the last first.
-    fn failed_probes(&self) -> impl Iterator<Item = &'o str> {
+    fn failed_probes(&self) -> impl Iterator<Item = (&'o Value, &'o str)> {
         let list = if is_among(self.pod, "initContainers", self.name()) { "initContainers" } else { "containers" };
         let field = format!("spec.{list}{{{}}}", self.name());
         let about = self.events.iter().rev().filter(|event| read::text(event, &["reason"]) == "Unhealthy");
         about
             .filter(move |event| read::text(event, &["involvedObject", "fieldPath"]) == field)
-            .map(|event| read::text(event, &["message"]).trim())
+            .map(|event| (*event, read::text(event, &["message"]).trim()))
     }
 
     /// The probe that failed last, as the manifest has it: the kubelet's message rarely says what was asked.
     fn probe_as_set(&self) -> Option<String> {
-        let message = self.failed_probes().next().unwrap_or("Readiness");
-        let key = match message.split(' ').next() {
-            Some("Liveness") => "livenessProbe",
-            Some("Startup") => "startupProbe",
-            _ => "readinessProbe",
-        };
-        probe::described(key, read::at(self.spec?, &[key])?, read::text(self.pod, &["status", "podIP"]))
+        let key = self.failed_probes().next().map_or("readinessProbe", |(_, message)| field_of(message));
+        probe::described(key, self.probe_of(key)?, read::text(self.pod, &["status", "podIP"]))
     }
 
     /// How often it was started again in this rollout, and how it ended the last time.
@@ -265,7 +276,7 @@ impl<'o> Container<'o> {
         if self.init || !runs || read::flag(self.status, &["ready"]) {
             return None;
         }
-        let message = self.failed_probes().next().unwrap_or_default();
+        let message = self.failed_probes().next().map_or("", |(_, message)| message);
         let text = format!("container `{}` runs, but is not ready", self.name());
         let finding = Finding::new("not-ready", Weight::Wait, text)
             .with("probe", self.probe_as_set().unwrap_or_default())
@@ -282,6 +293,15 @@ impl<'o> Container<'o> {
     }
 }
 
+/// The probe that the kubelet speaks of, as the manifest names it.
+fn field_of(message: &str) -> &'static str {
+    match message.split(' ').next() {
+        Some("Liveness") => "livenessProbe",
+        Some("Startup") => "startupProbe",
+        _ => "readinessProbe",
+    }
+}
+
 fn is_among(pod: &Value, list: &str, name: &str) -> bool {
     read::list(pod, &["spec", list]).iter().any(|spec| read::text(spec, &["name"]) == name)
 }
@@ -291,6 +311,20 @@ const EVENTS: f64 = 15.0;
 
 /// Seconds for which it is down after which an unchanged container that crashed before counts as crashing now.
 const UNCHANGED_CRASH: f64 = 10.0;
+
+/// As programs end at SIGTERM, or at SIGKILL.
+fn ends_as_told_to(end: &Value) -> bool {
+    matches!(read::number(end, &["exitCode"]), Some(0 | 137 | 143))
+}
+
+/// The run was long enough for the probe to fail as often as it may.
+fn lasted(end: &Value, probe: &Value) -> bool {
+    let number = |key, otherwise| read::number(probe, &[key]).unwrap_or(otherwise);
+    let failures = number("failureThreshold", 3);
+    let least = number("initialDelaySeconds", 0) + number("periodSeconds", 10) * (failures - 1);
+    // whole seconds: it may have been longer by one
+    lifetime(end).is_none_or(|seconds| seconds + 1 >= least)
+}
 
 /// How often a container has ended: each restart follows one, and the last may not have been followed yet.
 pub(super) fn terminations(status: &Value) -> u32 {

@@ -340,6 +340,7 @@ fn probes_say_why() {
     let http = json!({"httpGet": {"path": "/missing", "port": 8080}, "periodSeconds": 1, "failureThreshold": 2});
     let grpc = json!({"grpc": {"port": 8080}, "periodSeconds": 1, "failureThreshold": 2, "initialDelaySeconds": 1});
     let serves = "exec httpd -f -p 8080 -h /tmp";
+    let exec = |seconds: u32, failures: u32| json!({"exec": {"command": ["/bin/false"]}, "periodSeconds": seconds, "failureThreshold": failures});
     let five = workload(
         "Deployment",
         template(container("echo no licence; exit 3", json!({})), json!({})),
@@ -357,6 +358,19 @@ fn probes_say_why() {
             vec![deployment(serves, json!({"startupProbe": grpc}))],
             "liveness-killing",
             "Startup probe failed: ",
+        ),
+        fails(
+            "livecode",
+            vec![deployment("trap 'exit 3' TERM; sleep 10000 & wait", json!({"livenessProbe": exec(1, 2)}))],
+            "liveness-killing",
+            "Liveness probe failed",
+        ),
+        // its probe fails in each run, which ends before it has failed often enough
+        fails(
+            "liveends",
+            vec![deployment("sleep 4; echo no database; exit 1", json!({"livenessProbe": exec(5, 5)}))],
+            "crash-loop",
+            "exits with code 1",
         ),
         times_out(
             "httpready",
