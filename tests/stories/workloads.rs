@@ -117,12 +117,27 @@ fn a_template_of_before_is_what_runs() {
     run.says("ready: 1/1").never_says("its pods to be seen");
 }
 
+/// Its controller sees no owner that can be scaled, and does not call a budget observed that it cannot work out.
+fn a_budget_cannot_be_kept() {
+    let budget = |spec: Value| {
+        let selector = json!({"selector": {"matchLabels": {"app": "web"}}});
+        object("policy/v1", "PodDisruptionBudget", "web", merged(selector, spec))
+    };
+    let project = described("budgetfails", vec![daemon(RUNS, json!({}))]);
+    project.run(DEPLOY).expect(0);
+    let run = redeploy(&project, vec![budget(json!({"maxUnavailable": 1})), daemon(RUNS, json!({}))]).expect(0);
+    run.says("warning[budget-failing]").says("does not implement the scale subresource").within(30.0);
+    let run = redeploy(&project, vec![budget(json!({"minAvailable": 0})), daemon(RUNS, json!({}))]).expect(0);
+    run.never_says("budget-failing").within(30.0);
+}
+
 #[test]
 fn daemon_sets() {
     at_once(&[
         a_daemon_set_is_updated,
         || on_delete_is_told("daemondelete", "DaemonSet", 1),
         a_template_of_before_is_what_runs,
+        a_budget_cannot_be_kept,
     ]);
 }
 
