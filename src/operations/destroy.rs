@@ -17,8 +17,8 @@ use crate::{
     cluster::{Cluster, ClusterError},
     kinds::{self, Kind},
     model::{
-        Applied, ApplyEvent, Change, Evidence, Exit, Live, LiveNamespace, Note, ObjectId, ObjectOutcome, Origin,
-        Outcome, Problem, Record, Sourced, Target, short_duration,
+        ApplyEvent, Change, Evidence, Exit, Live, LiveNamespace, Note, ObjectId, ObjectOutcome, Origin, Outcome,
+        Problem, Record, Resource, Sourced, Target, short_duration,
     },
     plan::{self, Destruction},
 };
@@ -242,7 +242,7 @@ impl End<'_> {
             plan::may_enter(&marks, &live, records.last())?;
         }
         let mut found = self.cluster.everything_in(&live.name, Some("shipway.dev/app")).await?;
-        found.extend(self.recorded(&records, &found).await?);
+        found.extend(self.recorded(&live.name, &records, &found).await?);
         *destruction = plan::destruction(target, &live, &records, found, self.all);
         for (id, why) in &destruction.kept {
             self.context.tell(Note::attention("destroy", format!("{id} is kept: {why}")));
@@ -267,23 +267,26 @@ impl End<'_> {
         rights::foresee_destruction(self.cluster, (&self.application.target.app, &live.name), gone).await
     }
 
-    /// What records name and labels do not show: objects outside of the namespace, and those whose labels are gone.
-    async fn recorded(&self, records: &[Record], found: &[Live]) -> Result<Vec<Live>, Failure> {
-        let mut wanted: BTreeMap<&ObjectId, &Applied> = BTreeMap::new();
-        for applied in
-            records.iter().flat_map(|record| &record.applied).filter(|applied| applied.id.kind != "Namespace")
-        {
-            if found.iter().all(|live| live.id != applied.id) {
-                wanted.insert(&applied.id, applied);
-            }
+    /// What records name and labels do not show: objects outside of the namespace, also those that a run began to write
+    /// before it was killed, and those whose labels are gone.
+    async fn recorded(&self, namespace: &str, records: &[Record], found: &[Live]) -> Result<Vec<Live>, Failure> {
+        let records: Vec<&Record> = records.iter().collect();
+        let mut begun = prune::begun(self.cluster, namespace, &records).await?;
+        begun.retain(|object| object.id.namespace.as_deref() != Some(namespace));
+        let named = records.iter().flat_map(|record| &record.applied).map(|applied| (&applied.id, &applied.resource));
+        let named = named.chain(begun.iter().map(|object| (&object.id, &object.resource)));
+        let mut wanted: BTreeMap<&ObjectId, &Resource> = named.filter(|(id, _)| id.kind != "Namespace").collect();
+        for live in found {
+            wanted.remove(&live.id);
         }
-        let read = wanted.into_values().map(async |applied| -> Result<Option<Live>, Failure> {
-            let body = match self.cluster.get(&applied.resource, &applied.id).await {
+        let read = wanted.into_iter().map(async |(id, resource)| -> Result<Option<Live>, Failure> {
+            let body = match self.cluster.get(resource, id).await {
                 // a kind whose definition is gone has no objects
                 Err(ClusterError::NotServed { .. }) => None,
-                body => body?.filter(|body| body["metadata"]["uid"] == applied.uid.as_str()),
+                body => body?,
             };
-            Ok(body.map(|body| Live { id: applied.id.clone(), resource: applied.resource.clone(), body: Some(body) }))
+            let live = Live { id: id.clone(), resource: resource.clone(), body };
+            Ok(Some(live).filter(|live| live.body.is_some() && plan::is_recorded(live, &records, &begun)))
         });
         let read: Vec<_> = stream::iter(read).buffered(PARALLEL).collect().await;
         Ok(all(read)?.into_iter().flatten().collect())

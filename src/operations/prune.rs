@@ -50,7 +50,9 @@ pub(super) async fn decide(
     let records: Vec<&Record> = known.history.records.iter().filter(is_of_ours).collect();
     let begun = begun(cluster, &target.namespace.value, &records).await?;
     let places = plan::where_to_look(&known.release.objects, &begun, &records, known.jobs, &kept);
-    let Found { objects, reads } = look_through(context, application, cluster, known, places).await;
+    let Found { mut objects, reads } = look_through(context, application, cluster, known, places).await;
+    let is_inside = |live: &Live| live.id.namespace.as_ref() == Some(&target.namespace.value);
+    objects.retain(|live| is_inside(live) || plan::is_recorded(live, &records, &begun));
     let rules = PruneRules { all: settings.prune_all, agreed: settings.yes_prune, guarded: target.confirm };
     let mut pruning = plan::prune((&known.release.objects, known.live), objects, (&records, known.jobs), &kept, rules);
     for (id, why) in pruning.kept {
@@ -148,7 +150,7 @@ fn object_of(live: &Live) -> Option<Object> {
 }
 
 /// What runs that were killed were about to write.
-async fn begun(cluster: &Cluster, namespace: &str, records: &[&Record]) -> Result<Vec<Rendered>, Failure> {
+pub(super) async fn begun(cluster: &Cluster, namespace: &str, records: &[&Record]) -> Result<Vec<Rendered>, Failure> {
     let mut begun = Vec::new();
     for record in records.iter().filter(|record| record.state == RecordState::Running) {
         begun.extend(cluster.kept_objects(namespace, record).await?.unwrap_or_default());

@@ -26,7 +26,7 @@ pub(crate) use destroy::{Destruction, destroyable, destruction};
 pub(crate) use error::PlanError;
 pub(crate) use history::{brought_by_given, choose, counterpart, may_go_back, own, surplus, to_put_back};
 pub(crate) use preview::{is_expired, marks, may_enter, preview};
-pub(crate) use prune::{PruneRules, protection, prune, where_to_look};
+pub(crate) use prune::{PruneRules, is_recorded, protection, prune, where_to_look};
 pub(crate) use queue::{is_newer, of_one_branch};
 pub(crate) use replicas::{Autoscaler, Replicas, has_count, kept_by_hand, replicas};
 pub(crate) use rights::{rights, rights_to_delete};

@@ -118,6 +118,15 @@ pub(crate) fn prune(
     pruning
 }
 
+/// True where a record names this very object, or a run that was killed had `begun` to write it. Outside of the target's
+/// namespace nothing else tells whose it is: there all previews of an app have the same labels.
+pub(crate) fn is_recorded(live: &Live, records: &[&Record], begun: &[Rendered]) -> bool {
+    let uid = live.body.as_ref().and_then(uid);
+    let mut applied = records.iter().flat_map(|record| &record.applied);
+    applied.any(|applied| applied.id == live.id && Some(applied.uid.as_str()) == uid)
+        || begun.iter().any(|object| object.id == live.id)
+}
+
 /// Why an object is never deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protection {
@@ -176,6 +185,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::model::{Applied, RecordState};
 
     fn id(group: &str, kind: &str, name: &str) -> ObjectId {
         ObjectId { group: group.into(), kind: kind.into(), namespace: Some("demo".into()), name: name.into() }
@@ -287,6 +297,28 @@ mod tests {
         let pruning = prune((&[], &live), found(3, "ConfigMap"), (&[], &[]), &kept, rules);
         let names: Vec<_> = pruning.delete.iter().map(|live| live.id.name.as_str()).collect();
         assert_eq!(names, ["a2"]);
+    }
+
+    #[test]
+    fn only_the_very_object_that_a_record_names_is_recorded() {
+        let found = found(2, "ConfigMap");
+        let applied = Applied {
+            id: found[0].id.clone(),
+            resource: found[0].resource.clone(),
+            uid: "0".into(),
+            generation: 0,
+            resource_version: String::new(),
+            hash: String::new(),
+            ours: None,
+            template: None,
+            at: None,
+        };
+        let record = Record { applied: vec![applied.into()], ..Record::sample(1, RecordState::Failed) };
+        let is_recorded = |live: &Live| is_recorded(live, &[&record], &[]);
+        let again = Live { body: found[1].body.clone(), ..found[0].clone() };
+        let gone = Live { body: None, ..found[0].clone() };
+        assert!(is_recorded(&found[0]));
+        assert!(!is_recorded(&found[1]) && !is_recorded(&again) && !is_recorded(&gone));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What is gone from the manifests goes from the cluster, once the new version is healthy.
 
-use crate::support::{Project, Run, manifests};
+use crate::support::{
+    Project, Run, manifests,
+    proxy::{Fault, Proxy, Rule, Seen, Then},
+};
 
 fn map(name: &str, more: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n{more}data:\n  a: b\n")
@@ -116,4 +119,69 @@ fn what_was_given_and_what_is_the_apps_own_are_pruned_each_by_its_own_source() {
     project.run(&["deploy"]).expect(0).never_says("pruned");
     given(&project, &["extra"], &["--prune"]).says("configmap/own pruned");
     assert!(!is_there(&project, "own") && is_there(&project, "extra"));
+}
+
+/// A ClusterRoleBinding, which lies in no namespace; each preview has one of its own.
+fn bind(project: &Project, name: &str) {
+    let text = format!(
+        "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata:\n  name: {name}-${{shipway.namespace}}\n\
+         roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}}\nsubjects:\n  - kind: ServiceAccount\n    \
+         name: default\n    namespace: ${{shipway.namespace}}\n"
+    );
+    project.write("kubernetes/binding.yaml", &text);
+}
+
+#[test]
+fn what_another_preview_has_outside_of_its_namespace_stays() {
+    let mut project = without_pods("bindings");
+    project.write(
+        "shipway.yaml",
+        "substitute: true\nallow: {cluster_scoped: [ClusterRoleBinding.rbac.authorization.k8s.io]}\nenvironments:\n  \
+         preview: {branches: [\"*\"], namespace: \"{app}-{branch}\", create_namespace: true}\n",
+    );
+    project.set("SHIPWAY_LOCK_EXPIRY", "2");
+    let proxy = Proxy::start(&project.bench);
+    proxy.guard(&mut project);
+    let deploy = |more: &[&str]| {
+        let run = project.run(&[&["deploy", "--output", "json"], more].concat()).expect(0);
+        run.outcome()["namespace"].as_str().expect("a namespace").to_owned()
+    };
+    let bound = |name: &str, namespace: &str| {
+        let binding = format!("{name}-{namespace}");
+        project.bench.try_kubectl(&["get", "clusterrolebinding", &binding], "").status.success()
+    };
+    bind(&project, "reader");
+    let theirs = deploy(&[]);
+    project.branch("cart");
+    let ours = deploy(&[]);
+
+    bind(&project, "viewer");
+    project.run(&["plan"]).expect(0).says(&format!("clusterrolebinding/reader-{ours}")).never_says(&theirs);
+    assert_eq!(deploy(&[]), ours);
+    assert!(bound("viewer", &ours) && !bound("reader", &ours), "what is gone from the manifests is still there");
+    assert!(bound("reader", &theirs), "another preview's was deleted");
+
+    // a run that is killed leaves one that no record names
+    let is_written = |seen: &Seen| seen.is_write() && seen.path.contains("/killed-");
+    let killed = || {
+        bind(&project, "killed");
+        proxy.rule(Rule::when(is_written, Fault::After(Then::Kill)));
+        assert!(proxy.run(&project, &["deploy"]).code < 0, "not killed");
+        proxy.forget_rules();
+        assert!(bound("killed", &ours), "killed too early");
+    };
+    killed();
+    bind(&project, "last");
+    // not even its namespace goes
+    assert_eq!(deploy(&["--prune-all"]), ours);
+    assert!(bound("last", &ours) && !bound("killed", &ours) && !bound("viewer", &ours), "something is still there");
+    assert!(bound("reader", &theirs), "another preview's was deleted");
+    let space = project.bench.get("default", &["namespace", &theirs]);
+    assert!(space["metadata"]["deletionTimestamp"].is_null(), "another preview's namespace was deleted");
+
+    // with the preview goes all that it has there
+    killed();
+    project.run(&["destroy", "--branch", "cart", "--yes"]).expect(0).says("destroyed preview");
+    assert!(!bound("last", &ours) && !bound("killed", &ours), "something is left of what was destroyed");
+    assert!(bound("reader", &theirs), "another preview's was deleted");
 }

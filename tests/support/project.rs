@@ -144,7 +144,8 @@ impl Drop for Project {
         let (production, qa) = (self.namespace("production"), self.namespace("qa"));
         self.bench.try_kubectl(&["delete", "namespace", &production, &qa, "--wait=false", "--ignore-not-found"], "");
         let made = format!("shipway.dev/app={}", self.app);
-        self.bench.try_kubectl(&["delete", "namespace", "--selector", &made, "--wait=false"], "");
+        let kinds = "namespaces,clusterrolebindings";
+        self.bench.try_kubectl(&["delete", kinds, "--selector", &made, "--wait=false"], "");
     }
 }
 
