@@ -61,8 +61,8 @@ pub(super) async fn decide(
     if settings.blue_green.is_some() && pruning.delete.iter().any(|live| is_configuration(&live.id)) {
         let stays = reads.into_iter().filter(|(id, _)| !pruning.delete.iter().any(|live| live.id == *id));
         let named: BTreeSet<ObjectId> = stays.flat_map(|(_, used)| used).collect();
-        let of_colors = named_by_colors(application, cluster, known.changes).await?;
-        pruning.delete.retain(|live| !(named.contains(&live.id) || of_colors.contains(&live.id)));
+        let skipped = read_by_skipped(cluster, known).await?;
+        pruning.delete.retain(|live| !(named.contains(&live.id) || skipped.contains(&live.id)));
     }
     Ok(pruning.delete)
 }
@@ -122,26 +122,32 @@ fn is_configuration(id: &ObjectId) -> bool {
     id.group.is_empty() && matches!(id.kind.as_str(), "ConfigMap" | "Secret")
 }
 
-/// What the pods of the colour that is passed over read: it serves, or is the way back.
-async fn named_by_colors(
-    application: &Application,
-    cluster: &Cluster,
-    changes: &[ObjectChange],
-) -> Result<BTreeSet<ObjectId>, Failure> {
+/// What the pods of all that is passed over read, wherever the release came from: the other colour serves, or is the way
+/// back.
+async fn read_by_skipped(cluster: &Cluster, known: &Known<'_>) -> Result<BTreeSet<ObjectId>, Failure> {
     let mut named = BTreeSet::new();
-    for object in application.manifests.objects() {
-        let namespace = object.id.namespace.clone().or_else(|| Some(application.target.namespace.value.clone()));
-        let id = ObjectId { namespace, ..object.id.clone() };
-        let is_skipped = changes.iter().any(|change| change.change == Change::Skipped && change.object == id);
-        let runs_pods = kinds::find(&id.group, &id.kind).is_none_or(|kind| kind.template.is_some());
-        if is_skipped
-            && runs_pods
-            && let Some(body) = cluster.get(&object.resource, &id).await?
-        {
-            named.extend(render::configuration_of(&Object { id, body, ..object }));
-        }
+    for change in known.changes.iter().filter(|change| change.change == Change::Skipped) {
+        let Some(resource) = resource_with_pods(&change.object, known) else { continue };
+        let body = match cluster.get(&resource, &change.object).await {
+            // a kind whose definition is gone has no objects
+            Err(ClusterError::NotServed { served, .. }) if served.is_empty() => None,
+            body => body?,
+        };
+        let object = object_of(&Live { id: change.object.clone(), resource, body });
+        named.extend(object.iter().flat_map(render::configuration_of));
     }
     Ok(named)
+}
+
+/// None for what runs no pods; a kind that is not built in may do so, and the release or a record has its resource.
+fn resource_with_pods(id: &ObjectId, known: &Known<'_>) -> Option<Resource> {
+    if let Some(kind) = kinds::find(&id.group, &id.kind) {
+        return kind.template.map(|_| kind.resource());
+    }
+    let released = known.release.objects.iter().map(|object| &object.resource);
+    let applied = known.history.records.iter().rev().flat_map(|record| &record.applied);
+    let mut resources = released.chain(applied.map(|applied| &applied.resource));
+    resources.find(|resource| (&resource.group, &resource.kind) == (&id.group, &id.kind)).cloned()
 }
 
 fn object_of(live: &Live) -> Option<Object> {

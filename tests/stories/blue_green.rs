@@ -145,8 +145,25 @@ fn a_colour_that_does_not_exist_is_told() {
     project.run(&["switch", "purple"]).expect(2).says("purple").says("blue").says("green");
 }
 
+/// The same, with pods that read a ConfigMap.
+pub fn configured(story: &str) -> Project {
+    let project = project(story);
+    for color in ["blue", "green"] {
+        let text = demo::deployment(&format!("web-{color}"), &project.image(), Some(color));
+        let uses = "          envFrom:\n            - configMapRef:\n                name: flags\n          ports:\n";
+        project.write(&format!("kubernetes/bg/{color}.yaml"), &text.replace("          ports:\n", uses));
+    }
+    project
+}
+
+pub fn set_flags(project: &Project, value: &str) {
+    let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: flags\ndata:\n  CART: '{value}'\n");
+    project.write("kubernetes/flags.yaml", &map);
+    project.commit(&format!("Set the cart to {value}"));
+}
+
 /// The ConfigMap that a colour's pods read, by name, with its value.
-fn flags(project: &Project, color: &str) -> (String, String) {
+pub fn flags(project: &Project, color: &str) -> (String, String) {
     let deployment = project.bench.get(&project.namespace("qa"), &["deployment", &format!("web-{color}")]);
     let container = &deployment["spec"]["template"]["spec"]["containers"][0];
     let name = container["envFrom"][0]["configMapRef"]["name"].as_str().expect("a name").to_owned();
@@ -156,21 +173,11 @@ fn flags(project: &Project, color: &str) -> (String, String) {
 
 #[test]
 fn the_live_colour_keeps_its_configuration_when_the_idle_one_gets_another() {
-    let project = project("keepsconfig");
+    let project = configured("keepsconfig");
     let namespace = project.namespace("qa");
-    let with_flags = |value: &str| {
-        let map = format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: flags\ndata:\n  CART: '{value}'\n");
-        project.write("kubernetes/flags.yaml", &map);
-        project.commit(&format!("Set the cart to {value}"));
-    };
-    for color in ["blue", "green"] {
-        let text = demo::deployment(&format!("web-{color}"), &project.image(), Some(color));
-        let uses = "          envFrom:\n            - configMapRef:\n                name: flags\n          ports:\n";
-        project.write(&format!("kubernetes/bg/{color}.yaml"), &text.replace("          ports:\n", uses));
-    }
     let is_there =
         |name: &str| project.bench.try_kubectl(&["-n", &namespace, "get", "configmap", name], "").status.success();
-    with_flags("one");
+    set_flags(&project, "one");
     project.run(&["release", "--switch"]).expect(0);
     let first = live(&project);
     let second = if first == "blue" { "green" } else { "blue" };
@@ -178,7 +185,7 @@ fn the_live_colour_keeps_its_configuration_when_the_idle_one_gets_another() {
     assert!(kept.starts_with("flags-") && value == "one", "{kept}: {value}");
     assert!(!is_there("flags"), "nobody names it by its plain name");
 
-    with_flags("two");
+    set_flags(&project, "two");
     project.run(&["release"]).expect(0);
     assert_eq!(flags(&project, &first), (kept.clone(), "one".to_owned()), "the live colour's configuration changed");
     assert_eq!(flags(&project, second).1, "two");
@@ -192,8 +199,12 @@ fn the_live_colour_keeps_its_configuration_when_the_idle_one_gets_another() {
     project.run(&["switch"]).expect(0);
     project.run(&["release", "--switch"]).expect(0);
     assert_eq!((live(&project).as_str(), flags(&project, &first)), (second, (kept.clone(), "one".to_owned())));
+    // so it does where a plan of it is carried out
+    project.run(&["plan", "--out", "../deploy.plan"]).expect(0).never_says("pruned");
+    project.run(&["deploy", "--plan", "../deploy.plan"]).expect(0).never_says("pruned");
+    assert_eq!(flags(&project, &first), (kept.clone(), "one".to_owned()));
 
-    with_flags("three");
+    set_flags(&project, "three");
     project.run(&["release"]).expect(0).says(&format!("configmap/{kept} pruned"));
     assert_eq!((flags(&project, &first).1, flags(&project, second).1), ("three".to_owned(), "two".to_owned()));
     assert!(!is_there(&kept), "no colour names it any more");
