@@ -138,13 +138,11 @@ async fn without_lost_volumes(
 
 /// In an app of two colours a release has one of them: what belongs to the other is not gone.
 fn of_the_other_color(records: &[Record], source: &Record, objects: &[Rendered]) -> Vec<ObjectChange> {
-    let is_other = |record: &&Record| record.color.is_some() && record.color != source.color;
-    let Some(other) = source.color.as_ref().and_then(|_| records.iter().rev().find(is_other)) else {
-        return Vec::new();
-    };
-    let color = other.color.clone().unwrap_or_default();
-    let theirs = other.applied.iter().filter(|applied| objects.iter().all(|object| object.id != applied.id));
-    theirs.map(|applied| passed_over(applied.id.clone(), format!("of {color}"))).collect()
+    let mut theirs = plan::of_the_other_color(records, source);
+    for object in objects {
+        theirs.remove(&object.id);
+    }
+    theirs.into_iter().map(|(id, color)| passed_over(id.clone(), format!("of {color}"))).collect()
 }
 
 fn passed_over(object: ObjectId, remark: String) -> ObjectChange {

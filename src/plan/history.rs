@@ -1,6 +1,6 @@
 //! Which records are kept, and which release a rollback goes back to.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::PlanError;
 use crate::model::{BlueGreen, ObjectId, Record, RecordState};
@@ -120,6 +120,18 @@ pub(crate) fn own(records: &[Record]) -> BTreeSet<ObjectId> {
     own.flat_map(|record| &record.applied).map(|applied| applied.id.clone()).collect()
 }
 
+/// What the cluster has of the other colour than that of `source`, each with its colour: all that was written there since
+/// its last success, for a later run may have ended before it wrote anything. `records` are the oldest first.
+pub(crate) fn of_the_other_color<'r>(records: &'r [Record], source: &Record) -> BTreeMap<&'r ObjectId, &'r str> {
+    let Some(ours) = &source.color else { return BTreeMap::new() };
+    let of_color = |record: &'r Record| record.color.as_deref().map(|color| (record, color));
+    let of_ours = records.iter().filter(|record| record.given == source.given);
+    let theirs: Vec<(&Record, &str)> = of_ours.filter_map(of_color).filter(|(_, color)| *color != ours).collect();
+    let proven = theirs.iter().rposition(|(record, _)| record.state == RecordState::Succeeded).unwrap_or(0);
+    let since = theirs[proven..].iter();
+    since.flat_map(|(record, color)| record.applied.iter().map(|applied| (&applied.id, *color))).collect()
+}
+
 /// True where two releases do not have the same objects. Jobs do not count: each release has its own.
 fn differs(one: &Record, other: &Record) -> bool {
     let set = |record: &Record| -> BTreeSet<(ObjectId, String)> {
@@ -144,6 +156,8 @@ pub(crate) fn surplus<'r>(records: &[&'r Record], kept: usize) -> Vec<&'r Record
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::model::{Applied, Exit, Explain as _, Resource};
     use RecordState::{Failed, Running, Succeeded};
@@ -237,6 +251,35 @@ mod tests {
         assert_eq!(to_put_back(&records[..3], &records[3]).map(|record| record.revision), Some(1));
         records[3].given = true;
         assert_eq!(to_put_back(&records[..3], &records[3]).map(|record| record.revision), Some(3));
+    }
+
+    #[test]
+    fn what_a_failed_run_has_not_written_is_still_of_its_colour() {
+        let found = |rows: &[(RecordState, &str, &str, bool)], color: Option<&str>| {
+            let states: Vec<(RecordState, &str)> = rows.iter().map(|row| (row.0, "a")).collect();
+            let mut records = records(&states);
+            for (record, (_, color, name, given)) in records.iter_mut().zip(rows) {
+                (record.color, record.given) = (Some((*color).to_owned()), *given);
+                record.applied.truncate(1);
+                Arc::make_mut(&mut record.applied[0]).id.name = (*name).to_owned();
+            }
+            let source = Record { color: color.map(str::to_owned), ..Record::sample(9, Succeeded) };
+            let theirs = of_the_other_color(&records, &source);
+            theirs.into_iter().map(|(id, color)| format!("{color} {}", id.name)).collect::<Vec<_>>()
+        };
+        let rows = [
+            (Succeeded, "blue", "older", false),
+            (Succeeded, "blue", "pods", false),
+            (Succeeded, "green", "ours", false),
+            (Failed, "blue", "flags", false),
+            // a part of the app, from another renderer
+            (Succeeded, "blue", "part", true),
+            (Running, "blue", "more", false),
+        ];
+        assert_eq!(found(&rows, Some("green")), ["blue flags", "blue more", "blue pods"]);
+        assert_eq!(found(&rows, Some("blue")), ["green ours"]);
+        assert_eq!(found(&rows[3..4], Some("green")), ["blue flags"]);
+        assert!(found(&rows, None).is_empty() && found(&rows[..2], Some("blue")).is_empty());
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! What was deployed is remembered, with its objects, and can be gone back to.
 
-use std::io::{Read as _, Write as _};
+use std::{
+    fs,
+    io::{Read as _, Write as _},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
@@ -10,6 +13,7 @@ use super::blue_green;
 use crate::support::{
     Project, demo, manifests,
     own::{Own, class, unique},
+    proxy::{Fault, Proxy, Rule, Seen, Then},
     small,
 };
 
@@ -375,6 +379,50 @@ fn a_failure_on_the_idle_colour_gives_way_and_what_serves_stays() {
     let live = project.bench.get(&project.namespace("qa"), &["deployment", &serving]);
     assert_eq!(live["metadata"]["generation"], 1, "what serves was written to");
     assert_eq!(live["status"]["readyReplicas"], 2);
+}
+
+#[test]
+fn a_rollback_leaves_the_idle_colour_however_early_its_last_run_has_ended() {
+    let mut project = blue_green::configured("bgearly");
+    project.set("SHIPWAY_TAG", "one");
+    project.set("SHIPWAY_LOCK_EXPIRY", "2");
+    let proxy = Proxy::start(&project.bench);
+    proxy.guard(&mut project);
+    blue_green::set_flags(&project, "one");
+    project.run(&["release", "--switch"]).expect(0);
+    let first = blue_green::live(&project);
+    let second = if first == "blue" { "green" } else { "blue" };
+    blue_green::set_flags(&project, "two");
+    project.run(&["deploy"]).expect(0);
+    project.run(&["switch"]).expect(0);
+    let one = blue_green::flags(&project, &first);
+
+    // it came as far as the hook before the pods
+    let job = format!(
+        "apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: migrate\n  annotations:\n    shipway.dev/phase: before\nspec:\n  \
+         backoffLimit: 0\n  template:\n    spec:\n      restartPolicy: Never\n      containers:\n        - name: migrate\n          \
+         image: {}/base/busybox:1\n          command: [/bin/false]\n",
+        project.bench.variable("REGISTRY")
+    );
+    project.write("kubernetes/migrate.yaml", &job);
+    blue_green::set_flags(&project, "three");
+    project.run(&["deploy"]).expect(6);
+    project.run(&["rollback"]).expect(0).says("rolled back to revision 2");
+    assert_eq!(blue_green::flags(&project, &first), one, "the way back lost its configuration");
+    project.run(&["switch", "--back"]).expect(0);
+    assert_eq!(blue_green::live(&project), first);
+    project.run(&["switch", second]).expect(0);
+
+    // it was killed when its pods had just begun
+    fs::remove_file(project.root().join("kubernetes/migrate.yaml")).expect("a manifest");
+    blue_green::set_flags(&project, "four");
+    let written = format!("/deployments/web-{first}?");
+    let is_written = move |seen: &Seen| seen.is_write() && seen.path.contains(&written);
+    proxy.rule(Rule::when(is_written, Fault::After(Then::Kill)));
+    assert!(proxy.run(&project, &["deploy"]).code < 0, "not killed");
+    proxy.forget_rules();
+    project.run(&["rollback"]).expect(0).says("rolled back to revision 4");
+    assert_eq!(blue_green::flags(&project, &first).1, "four", "the pods lost their configuration");
 }
 
 #[test]
