@@ -18,8 +18,8 @@ use super::{
     request::{Call, JSON, object_path},
 };
 use crate::model::{
-    Applied, Live, ObjectId, Redactor, Rendered, Resource, Selection, Slim, is_our_apply, is_ours, our_template,
-    shrink_to_fit,
+    Applied, Definition, Live, ObjectId, Redactor, Rendered, Resource, Selection, Slim, is_our_apply, is_ours,
+    our_template, shrink_to_fit,
 };
 
 /// Requests in flight at once.
@@ -262,11 +262,8 @@ fn as_recorded(now: Applied, recorded: &Arc<Applied>) -> Arc<Applied> {
 
 /// True where a CustomResourceDefinition among the objects brings this kind.
 fn is_defined_by(objects: &[Rendered], resource: &Resource) -> bool {
-    objects.iter().filter(|object| object.id.kind == "CustomResourceDefinition").any(|object| {
-        let body = object.body();
-        let at = |pointer| body.pointer(pointer).and_then(Value::as_str);
-        at("/spec/group") == Some(&resource.group) && at("/spec/names/kind") == Some(&resource.kind)
-    })
+    let mut definitions = objects.iter().filter_map(|object| Definition::of(&object.id, || object.body()));
+    definitions.any(|definition| definition.serves(resource))
 }
 
 /// Puts in what lists and watches leave out.

@@ -4,6 +4,7 @@ mod ask;
 mod blue_green;
 mod commit;
 mod connection;
+mod definition;
 mod environments;
 mod event;
 mod group_kind;
@@ -34,6 +35,7 @@ pub use ask::Ask;
 pub use blue_green::BlueGreen;
 pub use commit::{Ancestry, CiFacts, Commit, Facts, PullRequest, PullRequestRef};
 pub use connection::{Connection, ConnectionOptions};
+pub use definition::Definition;
 pub use environments::{EnvironmentEntry, Environments};
 pub use event::{
     ApplyEvent, BuildEvent, Event, LayerState, Listener, LockEvent, Note, PushEvent, RolloutEvent, SourceEvent,

@@ -214,22 +214,14 @@ impl Application {
         let mut problems = Vec::new();
         for (asked, served) in custom.iter().zip(cluster.serves(&custom).await?) {
             match served {
+                // it is applied before its objects: what the cluster serves now does not count
+                _ if self.manifests.define(asked) => {}
                 Served::As(resource) => self.manifests.correct(&resource),
-                Served::Nowhere if self.defines(asked) => {}
                 Served::Otherwise(served) => problems.push(self.not_served(asked, served)),
                 Served::Nowhere => problems.push(self.not_served(asked, Vec::new())),
             }
         }
         if problems.is_empty() { Ok(()) } else { Err(Failure(problems)) }
-    }
-
-    /// True where a manifest holds the definition of a kind.
-    fn defines(&self, resource: &Resource) -> bool {
-        self.manifests.objects().any(|object| {
-            object.id.kind == "CustomResourceDefinition"
-                && object.body.pointer("/spec/group").and_then(serde_json::Value::as_str) == Some(&resource.group)
-                && object.body.pointer("/spec/names/kind").and_then(serde_json::Value::as_str) == Some(&resource.kind)
-        })
     }
 
     fn not_served(&self, resource: &Resource, served: Vec<String>) -> Problem {

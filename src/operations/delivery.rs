@@ -107,7 +107,8 @@ impl Delivery<'_> {
         outcome: &mut Outcome,
     ) -> Result<Vec<String>, Failure> {
         let started = Instant::now();
-        let is_foundation = |object: &Rendered| object.stage == Stage::Foundation;
+        let first = self.define(prepared, record, outcome).await?;
+        let is_foundation = |object: &Rendered| object.stage == Stage::Foundation && !first.contains(&object.id);
         let mut watched = self.write(prepared, &is_foundation, record).await?;
         // begun in this order, but none waits for another's end: what needs them all are the pods
         let is_before_pods =

@@ -12,6 +12,7 @@ mod checkout;
 mod clusters;
 mod consent;
 mod context;
+mod definitions;
 mod delivery;
 pub(crate) mod deploy;
 pub(crate) mod destroy;

@@ -10,7 +10,7 @@ use super::{
     apply::Step,
     failure::Failure,
     faults, namespace, ownership, places, prune,
-    rehearsal::{rehearse, release_bodies, slim, trusted},
+    rehearsal::{Rehearsal, rehearse, release_bodies, slim, trusted},
     replicas, rights,
 };
 use crate::{
@@ -35,6 +35,8 @@ pub(super) struct Prepared {
     pub(super) changes: Vec<ObjectChange>,
     /// In the order of `release.objects`: what an apply would answer, where an object equals what is rendered.
     equal: Vec<Option<Arc<Applied>>>,
+    /// The same order: true where it could not be rehearsed, for its kind is defined by this very release.
+    pub(super) undefined: Vec<bool>,
     replicas: replicas::Decided,
     pub(super) history: History,
     pub(super) jobs: Vec<JobRun>,
@@ -58,6 +60,17 @@ impl Prepared {
                 Step { object, live, change, equal: equal.as_ref(), replicas }
             },
         )
+    }
+
+    /// Takes in what became known of objects later, each by its place among those of the release.
+    pub(super) fn learn(&mut self, learnt: Vec<(usize, Live, Rehearsal)>, replicas: replicas::Decided) {
+        for (position, live, Rehearsal { change, equal }) in learnt {
+            self.live[position] = live;
+            self.changes[position] = change;
+            self.equal[position] = equal;
+            self.undefined[position] = false;
+        }
+        self.replicas.extend(replicas);
     }
 
     /// The objects as they are sent.
@@ -206,7 +219,7 @@ pub(super) async fn survey(
         join(rehearse(context, application, cluster, (&release.objects, &surveyed, autoscalers?)), rules).await;
     let (rehearsals, replicas) = rehearsed?;
     release_bodies(&mut surveyed.live, &rehearsals);
-    let live = surveyed.live;
+    let (live, undefined) = (surveyed.live, surveyed.undefined);
     let (mut changes, equal): (Vec<_>, Vec<_>) = rehearsals.into_iter().map(|of| (of.change, of.equal)).unzip();
     changes.extend(skipped);
     let found = prune::Known { release: &release, live: &live, history: &history, jobs: &jobs, changes: &changes };
@@ -214,7 +227,21 @@ pub(super) async fn survey(
     changes.extend(gone.iter().map(prune::change));
     rights::foresee(context, cluster, &release, rules, (&changes, &gone)).await?;
     let (given, live_color) = (application.given, traffic.and_then(|traffic| traffic.color));
-    Ok(Prepared { release, live, changes, equal, replicas, history, jobs, order, gone, given, source, live_color })
+    Ok(Prepared {
+        release,
+        live,
+        changes,
+        equal,
+        undefined,
+        replicas,
+        history,
+        jobs,
+        order,
+        gone,
+        given,
+        source,
+        live_color,
+    })
 }
 
 /// What the cluster has of the objects; `known` is what the last deploy wrote.

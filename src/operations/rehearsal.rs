@@ -105,7 +105,9 @@ async fn rehearse_one(
     }
     let weighed = |rehearsed: Option<&Value>| told(weighed(object, replicas, live, rehearsed));
     if surveyed.undefined[position] {
-        return Ok(weighed(None));
+        let mut told = weighed(None);
+        told.rehearsal.change.remark = Some("not rehearsed: its definition is not there yet".to_owned());
+        return Ok(told);
     }
     match cluster.rehearse(replicas.map_or(object, |replicas| &replicas.first), live).await? {
         Rehearsed::Done { mut body, leaving, adopts } => {

@@ -33,6 +33,8 @@ pub(crate) enum RenderError {
         also: Vec<&'static str>,
         place: Option<Box<Place>>,
     },
+    #[error("{api_version} {kind} is not what its definition serves: {}", served.join(", "))]
+    NotDefined { api_version: String, kind: String, served: Vec<String>, place: Option<Box<Place>> },
     #[error("`$patch: {directive}` is not known")]
     Directive { directive: String, place: Option<Box<Place>> },
     #[error("the overlay deletes {object}, which is not in the base")]
@@ -84,7 +86,7 @@ impl Explain for RenderError {
         match self {
             Self::Yaml(error) => error.code(),
             Self::Nothing { .. } => "no-manifests",
-            Self::Removed { .. } => "api-version",
+            Self::Removed { .. } | Self::NotDefined { .. } => "api-version",
             Self::Twice { .. } => "object-twice",
             Self::Repeated { .. } => "duplicate-key",
             Self::NoAppImage { .. } | Self::SeveralAppImages { .. } => "app-image",
@@ -112,6 +114,7 @@ impl Explain for RenderError {
             Self::NoValue { .. } => "give it by a flag: `--branch`, say".into(),
             Self::OpenPlaceholder { .. } => "write it as in `${shipway.env}`".into(),
             Self::Removed { removed, also, .. } => return to_serve_again(removed, also),
+            Self::NotDefined { served, .. } if !served.is_empty() => format!("write `apiVersion: {}`", served[0]),
             Self::NotAnObject { .. } | Self::Missing { .. } => return self.hints_of_form(),
             Self::NotText { place, .. } => quote_it(place.as_deref()),
             Self::ApiVersion { .. } => "write the group and the version: `apps/v1`, or `v1` for the core group".into(),
@@ -187,6 +190,7 @@ impl Explain for RenderError {
             | Self::Twice { place, .. }
             | Self::Repeated { place, .. }
             | Self::Removed { place, .. }
+            | Self::NotDefined { place, .. }
             | Self::Directive { place, .. }
             | Self::NothingToDelete { place, .. }
             | Self::TooLarge { place, .. }

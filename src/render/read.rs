@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     kinds,
-    model::{DocumentRef, Exit, FieldPath, Layers, Object, ObjectId, Place, Problem, Resource, SourceText},
+    model::{Definition, DocumentRef, Exit, FieldPath, Layers, Object, ObjectId, Place, Problem, Resource, SourceText},
     yaml,
 };
 
@@ -29,6 +29,7 @@ pub(crate) struct Manifests {
     /// Objects without a name, say, are not among the objects.
     lacks_some: bool,
     left_out: LeftOut,
+    definitions: Vec<Definition>,
 }
 
 /// An object at rest: as a text it takes a twentieth of the memory.
@@ -72,7 +73,8 @@ impl Manifests {
         self.entries.iter().map(Entry::object)
     }
 
-    /// The kinds that are not built in, each once: their plural and scope are guesses.
+    /// The kinds that are not built in, each once: their plural and scope are guesses, unless a definition is among the
+    /// manifests.
     pub(crate) fn custom_kinds(&self) -> Vec<Resource> {
         let custom = self.entries.iter().filter(|entry| kinds::find(&entry.id.group, &entry.id.kind).is_none());
         let mut found: Vec<Resource> = Vec::new();
@@ -84,7 +86,32 @@ impl Manifests {
         found
     }
 
-    /// Takes the cluster's word for the plural and the scope of a kind.
+    /// True where the manifests bring the definition of a kind.
+    pub(crate) fn define(&self, resource: &Resource) -> bool {
+        self.definitions.iter().any(|definition| definition.is_of(resource))
+    }
+
+    /// What the manifests define counts from the first deploy on, whatever the cluster knows of it.
+    fn take_definitions(&mut self) {
+        let found = self.entries.iter().filter_map(|entry| Definition::of(&entry.id, || entry.object().body));
+        self.definitions = found.collect();
+        for asked in self.custom_kinds() {
+            let Some(definition) = self.definitions.iter().find(|definition| definition.is_of(&asked)) else {
+                continue;
+            };
+            if !definition.serves(&asked) {
+                let served = definition.api_versions();
+                let users = self.entries.iter().filter(|entry| entry.resource == asked);
+                let places = users.map(|entry| self.boxed_place(&entry.from, &FieldPath::parse("apiVersion")));
+                let (api_version, kind) = (asked.api_version(), asked.kind.clone());
+                self.faults.push(RenderError::NotDefined { api_version, kind, served, place: places.flatten().next() });
+            }
+            let Definition { plural, namespaced, .. } = definition.clone();
+            self.correct(&Resource { plural, namespaced, ..asked });
+        }
+    }
+
+    /// Takes the word of a definition or of the cluster for the plural and the scope of a kind.
     pub(crate) fn correct(&mut self, resource: &Resource) {
         let is_of = |entry: &&mut Entry| {
             (&entry.resource.group, &entry.resource.version, &entry.resource.kind)
@@ -92,6 +119,7 @@ impl Manifests {
         };
         for entry in self.entries.iter_mut().filter(is_of) {
             entry.resource = resource.clone();
+            entry.id.namespace = entry.id.namespace.take().filter(|_| resource.namespaced);
         }
     }
 
@@ -156,6 +184,7 @@ pub(crate) fn read(layers: &Layers) -> Result<Manifests, Vec<RenderError>> {
     // null takes away in an overlay
     let overlay = reader.layer(&layers.overlay, Entry::new);
     reader.found.entries = reader.laid_over(base, overlay);
+    reader.found.take_definitions();
     if reader.errors.is_empty() && reader.found.faults.is_empty() && reader.found.entries.is_empty() {
         let names = reader.found.texts.iter().map(|text| text.name.to_string()).collect();
         reader.errors.push(RenderError::Nothing { names });
@@ -751,5 +780,24 @@ status: {phase: Running}
             assert_eq!((object.resource.plural.as_str(), object.resource.namespaced), (plural, namespaced), "{kind}");
             assert_eq!(object.resource.api_version(), api_version);
         }
+    }
+    #[test]
+    fn a_definition_among_the_manifests_says_how_its_kind_is_reached() {
+        let definition = "{apiVersion: apiextensions.k8s.io/v1, kind: CustomResourceDefinition, metadata: {name: mice.a.com}, \
+                          spec: {group: a.com, scope: Cluster, names: {kind: Mouse, plural: mice}, \
+                          versions: [{name: v1, served: true}]}}\n";
+        let mouse = |version: &str| {
+            format!("---\napiVersion: a.com/{version}\nkind: Mouse\nmetadata: {{name: jerry, namespace: somewhere}}\n")
+        };
+        let manifests = read(&base(&format!("{}---\n{definition}", mouse("v1")))).unwrap();
+        let found = manifests.objects().next().unwrap();
+        assert_eq!((found.resource.plural.as_str(), found.resource.namespaced), ("mice", false));
+        assert_eq!(found.id.namespace, None);
+        assert!(manifests.define(&found.resource) && manifests.faults().is_empty());
+
+        let [error] = &faults(&base(&format!("{definition}{}", mouse("v2"))))[..] else { panic!("not one fault") };
+        assert_eq!(error.to_string(), "a.com/v2 Mouse is not what its definition serves: a.com/v1");
+        assert_eq!((error.code(), error.hints()), ("api-version", vec!["write `apiVersion: a.com/v1`".to_owned()]));
+        assert_eq!(error.place().unwrap().line, 3);
     }
 }

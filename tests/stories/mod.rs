@@ -7,6 +7,7 @@ mod build;
 mod clusters;
 mod configuration;
 mod connection;
+mod definitions;
 mod delays;
 mod deleting;
 mod deploy;
