@@ -6,7 +6,7 @@ use base64::Engine as _;
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::template;
+use super::{merge::DIRECTIVE, template};
 use crate::model::{FieldPath, Object, Target, hex, hmac_sha256};
 
 /// Namespace, kind and name of a ConfigMap or Secret.
@@ -132,6 +132,75 @@ pub(super) fn encode_string_data(object: &mut Object) {
     }
 }
 
+/// Takes out of a Secret of the base what would win over an overlay's word: `stringData` and `data` become one, so a key that
+/// the overlay has in either is the overlay's.
+pub(super) fn make_room(base: &mut Object, overlay: &Object) {
+    if kind_of(overlay) != Some("Secret") {
+        return;
+    }
+    let Some(fields) = base.body.as_object_mut() else { return };
+    for (said, other) in [("data", "stringData"), ("stringData", "data")] {
+        let keys = overlay.body.get(said).and_then(Value::as_object);
+        if let (Some(keys), Some(Value::Object(under))) = (keys, fields.get_mut(other)) {
+            under.retain(|key, _| !keys.contains_key(key));
+        }
+    }
+    // nothing of the base's data is to stay, in whatever form
+    let empties = |data: &Value| data.is_null() || data.get(DIRECTIVE).is_some_and(|of| of != "merge");
+    if overlay.body.get("data").is_some_and(empties) {
+        fields.shift_remove("stringData");
+    }
+}
+
 pub(super) fn sha256_hex(text: &str) -> String {
     hex(&Sha256::digest(text.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        model::{Layers, SourceText},
+        render::read,
+    };
+
+    /// The data of a Secret of the base with an overlay laid over it, decoded.
+    fn laid_over(base: &str, overlay: &str) -> Value {
+        let text = |name: &str, fields: &str| SourceText {
+            name: name.into(),
+            text: format!("{{apiVersion: v1, kind: Secret, metadata: {{name: s}}, {fields}}}\n").into(),
+        };
+        let layers = Layers { base: vec![text("k/s.yaml", base)], overlay: vec![text("k/production/s.yaml", overlay)] };
+        let mut secret = read(&layers).unwrap_or_else(|errors| panic!("{errors:?}")).objects().next().unwrap();
+        encode_string_data(&mut secret);
+        let decoded = |value: &Value| {
+            let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap()).unwrap();
+            String::from_utf8(bytes).unwrap()
+        };
+        let data = secret.body.get("data").and_then(Value::as_object).into_iter().flatten();
+        data.map(|(key, value)| (key.clone(), decoded(value).into())).collect::<Map<_, _>>().into()
+    }
+
+    #[test]
+    fn an_overlay_has_the_last_word_in_data_and_in_string_data() {
+        // `eA==` is x, `eQ==` is y
+        for (base, overlay, expected) in [
+            ("stringData: {p: dev, q: q}", "data: {p: eA==}", json!({"p": "x", "q": "q"})),
+            ("stringData: {p: dev, q: q}", "data: {p: null}", json!({"q": "q"})),
+            ("data: {p: eQ==, q: eQ==}", "stringData: {p: prod}", json!({"p": "prod", "q": "y"})),
+            ("data: {p: eQ==, q: eQ==}", "stringData: {p: null}", json!({"q": "y"})),
+            ("stringData: {p: dev}", "stringData: {p: prod}", json!({"p": "prod"})),
+            // within one layer stringData wins, as the server has it
+            ("stringData: {p: dev}", "data: {p: eA==}, stringData: {p: prod}", json!({"p": "prod"})),
+            ("data: {p: eQ==}, stringData: {p: dev}", "data: {q: eA==}", json!({"p": "dev", "q": "x"})),
+            // what takes all of the data away leaves none of it
+            ("stringData: {p: dev}", "data: null", json!({})),
+            ("stringData: {p: dev}", "data: {$patch: delete}", json!({})),
+            ("stringData: {p: dev}", "data: {$patch: replace, q: eA==}", json!({"q": "x"})),
+            ("stringData: {p: dev}", "data: {$patch: merge, q: eA==}", json!({"p": "dev", "q": "x"})),
+            ("data: {q: eQ==}, stringData: {p: dev}", "stringData: null, data: {p: eA==}", json!({"p": "x", "q": "y"})),
+        ] {
+            assert_eq!(laid_over(base, overlay), expected, "{base} under {overlay}");
+        }
+    }
 }

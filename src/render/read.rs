@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     RenderError,
     check::{a_kind_of, untexts},
+    configuration::make_room,
     merge,
     repeated::{self, LeftOut, Repeated},
 };
@@ -364,6 +365,7 @@ impl Reader {
     /// The overlay's version and namespace win.
     fn merged(&mut self, mut object: Object, over: Object) -> Object {
         let keyed = kinds::find(&over.id.group, &over.id.kind).is_some();
+        make_room(&mut object, &over);
         if let Err(unknown) = merge::merge(&mut object.body, &over.body, keyed) {
             let place = self.found.boxed_place(&over.from, &unknown.path);
             self.errors.push(RenderError::Directive { directive: unknown.directive, place });
