@@ -383,7 +383,10 @@ fn probes_say_why() {
         // its probe fails in each run, which ends before it has failed often enough
         fails(
             "liveends",
-            vec![deployment("sleep 4; echo no database; exit 1", json!({"livenessProbe": exec(5, 5)}))],
+            vec![deployment(
+                "sleep 4; echo no database; exit 1",
+                json!({"livenessProbe": exec(5, 5), "readinessProbe": exec(5, 5)}),
+            )],
             "crash-loop",
             "exits with code 1",
         ),
