@@ -10,7 +10,9 @@ use super::{
     error::ClusterError,
     request::{Call, Failure, JSON_PATCH, built_in, object_path},
 };
-use crate::model::{BlueGreen, MANAGER, ObjectId, Resource, Traffic, managed_fields};
+use crate::model::{
+    Applied, BlueGreen, FieldPath, Live, MANAGER, ObjectId, Rendered, Resource, Traffic, managed_fields,
+};
 
 impl Cluster {
     /// The Service's selector as it is now; none where there is no such Service.
@@ -70,10 +72,42 @@ impl Cluster {
         }
         Err(self.unreachable(format!("{id} cannot be switched: the server does not answer")))
     }
+
+    /// Writes the Service that is switched. Only a switch moves traffic, so it goes on leading where it leads at the moment
+    /// of the write, and not where it led when the release was made.
+    ///
+    /// # Errors
+    /// As [`Cluster::apply`]; [`ClusterError::Stale`] where it is changed again and again.
+    pub(crate) async fn apply_switched(&self, object: &Rendered, label: &str) -> Result<Applied, ClusterError> {
+        let (id, resource) = (&object.id, &object.resource);
+        let mut tries = 0;
+        while let Some(body) = self.get(resource, id).await? {
+            tries += 1;
+            let leading = leading(object, &body, label);
+            let live = Live { id: id.clone(), resource: resource.clone(), body: Some(body) };
+            match self.apply(&leading, Some(&live)).await {
+                // by another writer, or by our own adoption of what kubectl has made
+                Err(ClusterError::Stale { .. }) if tries < SWITCH_TRIES => {}
+                done => return done,
+            }
+        }
+        self.apply(object, None).await
+    }
 }
 
-/// For answers that get lost; a refusal is final at once.
+/// For answers that get lost, and for a Service that is changed all the time.
 const SWITCH_TRIES: usize = 5;
+
+/// The same Service with the colour that is live, for this very version of it.
+fn leading(object: &Rendered, live: &Value, label: &str) -> Rendered {
+    let mut body = object.body();
+    let color = FieldPath::parse("spec.selector").key(label);
+    if let (Some(color), Some(live)) = (color.find_mut(&mut body), color.find(live)) {
+        color.clone_from(live);
+    }
+    body["metadata"]["resourceVersion"] = live["metadata"]["resourceVersion"].clone();
+    Rendered { json: body.to_string(), ..object.clone() }
+}
 
 fn services() -> Resource {
     built_in("", "v1", "Service", "services")

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::ObjectId;
+
 /// How an app is switched between two colours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BlueGreen {
@@ -22,5 +24,10 @@ impl BlueGreen {
             Some(color) if color == self.colors[0] => &self.colors[1],
             _ => &self.colors[0],
         }
+    }
+
+    /// True for the Service that is switched.
+    pub fn switches(&self, id: &ObjectId) -> bool {
+        (id.group.as_str(), id.kind.as_str()) == ("", "Service") && id.name == self.service
     }
 }

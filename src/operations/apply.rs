@@ -30,6 +30,8 @@ pub(super) struct Step<'s> {
     pub(super) equal: Option<&'s Arc<Applied>>,
     /// Where the count of its pods is not simply the manifest's.
     pub(super) replicas: Option<&'s Replicas>,
+    /// The label of its selector that a switch changes.
+    pub(super) switched: Option<&'s str>,
 }
 
 enum Written {
@@ -97,6 +99,9 @@ async fn write(context: &Context, cluster: &Cluster, step: Step<'_>, refused: &S
 }
 
 async fn send(cluster: &Cluster, step: Step<'_>) -> Result<Applied, ClusterError> {
+    if let Some(label) = step.switched {
+        return cluster.apply_switched(step.object, label).await;
+    }
     let Some(replicas) = step.replicas else { return cluster.apply(step.object, Some(step.live)).await };
     let is_new = step.live.body.is_none();
     if is_new {

@@ -17,8 +17,8 @@ use crate::{
     cluster::{Cluster, ClusterError, History, Survey, Surveyed},
     kinds,
     model::{
-        Ancestry, Applied, Commit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Record, RecordState, Release,
-        Rendered, Stage, Traffic, Verdict,
+        Ancestry, Applied, BlueGreen, Commit, Image, JobRun, Live, Note, ObjectChange, ObjectId, Record, RecordState,
+        Release, Rendered, Stage, Traffic, Verdict,
     },
     plan,
     render::{self, Rendering},
@@ -50,6 +50,7 @@ pub(super) struct Prepared {
     pub(super) source: Option<u64>,
     /// The colour that serves.
     pub(super) live_color: Option<String>,
+    blue_green: Option<BlueGreen>,
 }
 
 impl Prepared {
@@ -57,7 +58,9 @@ impl Prepared {
         self.release.objects.iter().zip(&self.live).zip(&self.changes).zip(&self.equal).map(
             |(((object, live), change), equal)| {
                 let replicas = self.replicas.get(&object.id);
-                Step { object, live, change, equal: equal.as_ref(), replicas }
+                let switched = self.blue_green.as_ref().filter(|blue_green| blue_green.switches(&object.id));
+                let switched = switched.map(|blue_green| blue_green.label.as_str());
+                Step { object, live, change, equal: equal.as_ref(), replicas, switched }
             },
         )
     }
@@ -226,7 +229,6 @@ pub(super) async fn survey(
     let gone = prune::decide(context, application, cluster, &found, traffic.as_ref()).await?;
     changes.extend(gone.iter().map(prune::change));
     rights::foresee(context, cluster, &release, rules, (&changes, &gone)).await?;
-    let (given, live_color) = (application.given, traffic.and_then(|traffic| traffic.color));
     Ok(Prepared {
         release,
         live,
@@ -238,9 +240,10 @@ pub(super) async fn survey(
         jobs,
         order,
         gone,
-        given,
+        given: application.given,
         source,
-        live_color,
+        live_color: traffic.and_then(|traffic| traffic.color),
+        blue_green: application.checkout.settings.blue_green.clone(),
     })
 }
 

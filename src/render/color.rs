@@ -42,7 +42,7 @@ impl<'r> Colors<'r> {
 
     /// True for the Service that is switched.
     pub(super) fn is_switched(&self, object: &Object) -> bool {
-        is_service(object) && object.id.name == self.blue_green.service
+        self.blue_green.switches(&object.id)
     }
 
     /// Puts the colour that serves into the Service's selector, whatever placeholder stands there: only a switch moves

@@ -1,6 +1,11 @@
 //! Two colours: deploys go to the idle one, the switch moves traffic when it is proven.
 
-use crate::support::{Project, demo, manifests};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::support::{
+    Bench, Project, demo, manifests,
+    proxy::{Fault, Proxy, Rule, Seen, Then},
+};
 
 /// A blue/green app on a branch, nothing released yet.
 pub fn project(story: &str) -> Project {
@@ -208,4 +213,58 @@ fn the_live_colour_keeps_its_configuration_when_the_idle_one_gets_another() {
     project.run(&["release"]).expect(0).says(&format!("configmap/{kept} pruned"));
     assert_eq!((flags(&project, &first).1, flags(&project, second).1), ("three".to_owned(), "two".to_owned()));
     assert!(!is_there(&kept), "no colour names it any more");
+}
+
+/// A blue/green app that needs no build, deployed once.
+fn small(story: &str) -> Project {
+    let mut project = Project::new(story);
+    let image = format!("{}/base/busybox", project.bench.variable("REGISTRY"));
+    project.set("SHIPWAY_TAG", "1");
+    project.branch("feature");
+    let settings = format!("images: [{{name: {image}}}]\ndeploy: {{settle: 0s}}\nblue_green: {{service: web}}\n");
+    project.write("shipway.yaml", &settings);
+    project.write("kubernetes/namespace.yaml", &manifests::namespace(&project.namespace("qa")));
+    project.write("kubernetes/service.yaml", &manifests::service("web", "    color: switch\n"));
+    for color in ["blue", "green"] {
+        let text = demo::deployment(&format!("web-{color}"), &image, Some(color));
+        let serve = "          command: [/bin/httpd, -f, -p, '8080', -h, /bin]\n          ports:\n";
+        let text = text.replace("path: /appstatus\n", "path: /busybox\n").replace("          ports:\n", serve);
+        project.write(&format!("kubernetes/{color}.yaml"), &text);
+    }
+    project.commit("Serve in two colours");
+    project.run(&["deploy"]).expect(0);
+    project
+}
+
+/// Whoever switches while a deploy is under way has the last word on the traffic.
+#[test]
+fn a_deploy_that_changes_the_service_leaves_a_switch_of_this_moment() {
+    let mut project = small("meanwhile");
+    assert_eq!(live(&project), "blue");
+    let port = "  ports:\n    - {name: more, port: 81, targetPort: 8080}\n    - name: first\n      port: 80\n";
+    let service = manifests::service("web", "    color: switch\n").replace("  ports:\n    - port: 80\n", port);
+    project.write("kubernetes/service.yaml", &service);
+    project.commit("Listen on another port");
+    let proxy = Proxy::start(&project.bench);
+    proxy.guard(&mut project);
+    let (namespace, is_switched) = (project.namespace("qa"), AtomicBool::new(false));
+    let switch = move |seen: &Seen| {
+        let is_service = seen.is_write() && seen.path.contains("/services/web");
+        if is_service && !is_switched.fetch_or(true, Ordering::SeqCst) {
+            let patch = r#"{"spec": {"selector": {"color": "green"}}}"#;
+            Bench.kubectl(&["-n", &namespace, "patch", "service", "web", "-p", patch]);
+        }
+        // the request itself passes
+        false
+    };
+    proxy.rule(Rule::when(switch, Fault::Instead(Then::Reset)));
+    proxy.run(&project, &["deploy"]).expect(0);
+    assert_eq!(live(&project), "green", "a deploy moved the traffic");
+    let service = project.bench.get(&project.namespace("qa"), &["service", "web"]);
+    assert_eq!(service["spec"]["ports"].as_array().map(Vec::len), Some(2), "{service}");
+    // what was written is known as it is: the next run has nothing to do
+    proxy.forget_seen();
+    proxy.run(&project, &["deploy"]).expect(0);
+    let written = proxy.seen().into_iter().filter(|seen| seen.is_write() && seen.path.contains("/services/web"));
+    assert_eq!((written.count(), live(&project).as_str()), (0, "green"));
 }
