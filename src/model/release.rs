@@ -229,6 +229,9 @@ pub struct JobRun {
     pub hash: String,
     /// True once it was seen to complete.
     pub done: bool,
+    /// True once it was seen to fail. With neither its end is not known: it may be running.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// The Service that is switched, with its selector and what carries traffic now.

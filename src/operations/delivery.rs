@@ -173,10 +173,9 @@ impl Delivery<'_> {
         outcome: &mut Outcome,
     ) -> Result<Vec<String>, Failure> {
         outcome.truth = Some(prepared.what_is_unproven());
-        let conclusion = self.conclude(prepared, watched).await?;
+        let conclusion = self.conclude(prepared, watched, record).await?;
         outcome.truth = None;
         self.take_in(&conclusion, outcome);
-        record::note_jobs(record, &conclusion);
         if conclusion.problems.is_empty() {
             let server = &self.cluster.connection().server;
             return Ok(conclusion.entrances.iter().flat_map(|object| addresses::urls(object, server)).collect());
@@ -187,21 +186,32 @@ impl Delivery<'_> {
     }
 
     /// By one look where nothing of it was changed and all is well, else by watches.
-    async fn conclude(&self, prepared: &mut Prepared, mut watched: Vec<Watched>) -> Result<Conclusion, Failure> {
+    async fn conclude(
+        &self,
+        prepared: &mut Prepared,
+        mut watched: Vec<Watched>,
+        record: &mut Record,
+    ) -> Result<Conclusion, Failure> {
         let rules = || self.application.checkout.settings.rules();
         let app = &self.application.target.app;
         let moves = |watched: &Watched| watched.shows_log || watched.changed && is_judged(&watched.applied.id);
         if !watched.iter().any(moves) {
             let rollout = Rollout::at_rest(app, watched, rules(), jiff::Timestamp::now());
             match settle_at_once(self.context, self.cluster, rollout, prepared.fresh()).await? {
-                Ok(conclusion) => return Ok(conclusion),
+                Ok(conclusion) => {
+                    record::note_jobs(record, &conclusion.states);
+                    return Ok(conclusion);
+                }
                 Err(unsettled) => watched = unsettled,
             }
         }
-        let rollout = Rollout::new(app, watched, rules(), jiff::Timestamp::now());
+        let mut rollout = Rollout::new(app, watched, rules(), jiff::Timestamp::now());
         let cluster = self.cluster.seeing_within(Duration::from_secs_f64(rules().timeout));
         let witnesses = Witnesses { cluster: &cluster, registry: self.registry };
-        follow(self.context, &witnesses, rollout).await
+        let ended = follow(self.context, &witnesses, &mut rollout).await;
+        // whatever has ended the wait: what a Job has come to holds
+        record::note_jobs(record, &rollout.states());
+        ended
     }
 
     /// Writes the verdicts into the outcome and tells the proof.

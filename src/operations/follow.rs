@@ -35,7 +35,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 pub(super) async fn follow(
     context: &Context,
     witnesses: &Witnesses<'_>,
-    mut rollout: Rollout,
+    rollout: &mut Rollout,
 ) -> Result<Conclusion, Failure> {
     let mut seen = pin!(witnesses.cluster.watch(rollout.selections(), kinds::slim, &context.stop));
     let mut asked: FuturesUnordered<LocalBoxFuture<'_, (Question, Reply)>> = FuturesUnordered::new();

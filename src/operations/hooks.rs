@@ -30,7 +30,10 @@ impl Delivery<'_> {
                 break;
             }
         }
-        self.clean_up(prepared, stage, failed, &record.applied).await;
+        // of a run that is stopped, what goes on may use any of it
+        if !self.context.stop.is_set() {
+            self.clean_up(prepared, stage, failed, &record.applied).await;
+        }
         ended
     }
 

@@ -1,6 +1,9 @@
 //! From objects and images to a plan: everything is asked, checked and rehearsed before the first write.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use futures::future::{join, try_join};
 
@@ -364,10 +367,53 @@ fn is_recorded(release: &Release, record: &Record, traffic: Option<&Traffic>) ->
     release.objects.iter().filter(counts).all(|object| recorded.get(&object.id) == Some(&object.hash.as_str()))
 }
 
-/// Jobs that need not be made anew: those that completed, and those of a run that was killed before it knew. One that
-/// failed is run again, and with `--rerun-hooks` one that completed as well.
+/// The last run of each Job, where it need not be made anew: one that completed, and one whose end is not known, which may
+/// still run. One that failed is run again, and with `--rerun-hooks` one that completed as well.
 fn earlier_runs(history: &History, rerun: bool) -> Vec<JobRun> {
-    let counts = |record: &Record, run: &JobRun| record.state == RecordState::Running || (run.done && !rerun);
-    let newest_first = history.records.iter().rev();
-    newest_first.flat_map(|record| record.jobs.iter().filter(|run| counts(record, run)).cloned()).collect()
+    let mut seen = HashSet::new();
+    let newest_first = history.records.iter().rev().flat_map(|record| &record.jobs);
+    let last = newest_first.filter(|run| seen.insert((&run.job, &run.hash)));
+    last.filter(|run| if run.done { !rerun } else { !run.failed }).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_each_job_the_last_run_says_whether_it_is_run_again() {
+        use RecordState::{Failed, Running, Succeeded};
+        let run = |revision: u64, end: &str| JobRun {
+            job: "migrate".into(),
+            name: format!("migrate-{revision}"),
+            hash: "h".into(),
+            done: end == "done",
+            failed: end == "failed",
+        };
+        for (runs, kept, kept_for_rerun) in [
+            (&[(Succeeded, 1, "done")][..], Some("migrate-1"), None),
+            // interrupted, or its time was up
+            (&[(Failed, 1, "unknown")], Some("migrate-1"), Some("migrate-1")),
+            (&[(Running, 1, "unknown")], Some("migrate-1"), Some("migrate-1")),
+            (&[(Failed, 1, "failed")], None, None),
+            // taken up from a run that was killed, and told as failed: for all that the older record says
+            (&[(Running, 1, "unknown"), (Failed, 1, "failed")], None, None),
+            (
+                &[(Running, 1, "unknown"), (Failed, 1, "failed"), (Failed, 3, "unknown")],
+                Some("migrate-3"),
+                Some("migrate-3"),
+            ),
+            (&[(Succeeded, 1, "done"), (Failed, 2, "unknown")], Some("migrate-2"), Some("migrate-2")),
+            (&[(Succeeded, 1, "done"), (Failed, 2, "failed")], None, None),
+            (&[(Failed, 1, "unknown"), (Succeeded, 1, "done")], Some("migrate-1"), None),
+        ] {
+            let record = |(revision, (state, of, end)): (u64, &(RecordState, u64, &str))| Record {
+                jobs: vec![run(*of, end)],
+                ..Record::sample(revision, *state)
+            };
+            let history = History { records: (1..).zip(runs).map(record).collect(), next: 9 };
+            let name = |rerun| earlier_runs(&history, rerun).first().map(|run| run.name.clone());
+            assert_eq!((name(false).as_deref(), name(true).as_deref()), (kept, kept_for_rerun), "{runs:?}");
+        }
+    }
 }

@@ -6,10 +6,8 @@ use tokio::time::Duration;
 use super::{Context, application::Application, delivery::Delivery, failure::Failure, prepare::Prepared};
 use crate::{
     cluster::{Cluster, ClusterError, Lease, LeaseRequest, Packed, SeenLease},
-    model::{Exit, Head, Note, Problem, Record, RecordState, Target},
-    plan,
-    rollout::Conclusion,
-    source,
+    model::{Exit, Head, Note, ObjectId, Problem, Progress, Record, RecordState, Target, Verdict},
+    plan, source,
 };
 
 /// Takes the lock of the app and environment, waiting for another holder at most as long as a rollout may stand still.
@@ -187,12 +185,14 @@ async fn made_namespace(cluster: &Cluster, prepared: &Prepared) -> Result<Option
     }
 }
 
-/// Notes which Jobs were seen to complete: they are not run again.
-pub(super) fn note_jobs(record: &mut Record, conclusion: &Conclusion) {
-    for (id, verdict, _) in &conclusion.states {
+/// Notes which Jobs were seen to end: one that completed is not run again, and one that failed is. What only looks like a
+/// failure may come to a good end yet.
+pub(super) fn note_jobs(record: &mut Record, states: &[(ObjectId, Verdict, Progress)]) {
+    for (id, verdict, _) in states {
         let run = record.jobs.iter_mut().find(|run| id.kind == "Job" && run.name == id.name);
         if let Some(run) = run {
             run.done = verdict.holds();
+            run.failed = matches!(verdict, Verdict::Failed { problem } if problem.code == "job-failed");
         }
     }
 }
@@ -200,7 +200,28 @@ pub(super) fn note_jobs(record: &mut Record, conclusion: &Conclusion) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::operations::failure::interrupted;
+    use crate::{model::JobRun, operations::failure::interrupted};
+
+    #[test]
+    fn only_what_a_job_says_itself_is_its_end() {
+        let failed = |code| Verdict::Failed { problem: Problem::new(code, Exit::Failed, "x") };
+        for (verdict, done, is_failed) in [
+            (Verdict::Ready, true, false),
+            (failed("job-failed"), false, true),
+            // its pod goes on trying
+            (failed("image-not-found"), false, false),
+            (Verdict::Waiting { problem: None }, false, false),
+        ] {
+            let id =
+                |name: &str| ObjectId { group: "batch".into(), kind: "Job".into(), namespace: None, name: name.into() };
+            let run = JobRun { job: "m".into(), name: "m-1".into(), hash: "h".into(), done: false, failed: false };
+            let mut record = Record { jobs: vec![run], ..Record::sample(1, RecordState::Running) };
+            let states =
+                [(id("other"), Verdict::Ready, Progress::default()), (id("m-1"), verdict, Progress::default())];
+            note_jobs(&mut record, &states);
+            assert_eq!((record.jobs[0].done, record.jobs[0].failed), (done, is_failed), "{:?}", states[1]);
+        }
+    }
 
     #[test]
     fn a_lost_lock_is_told_as_such_and_other_problems_stay() {

@@ -56,7 +56,7 @@ fn run_again(object: Rendered, runs: &[JobRun], revision: u64) -> (Rendered, Job
     let job = earlier.map_or_else(|| object.id.name.clone(), |run| run.job.clone());
     let hash = earlier.map_or_else(|| object.hash.clone(), |run| run.hash.clone());
     let name = jobs::name(&job, revision);
-    (jobs::renamed(object, &name), JobRun { job, name, hash, done: false })
+    (jobs::renamed(object, &name), JobRun { job, name, hash, done: false, failed: false })
 }
 
 /// The switched Service goes on leading where it leads: only a switch moves traffic.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn run(job: &str, done: bool) -> JobRun {
-        JobRun { job: job.into(), name: format!("{job}-3"), hash: "a".into(), done }
+        JobRun { job: job.into(), name: format!("{job}-3"), hash: "a".into(), done, failed: false }
     }
 
     #[test]

@@ -252,16 +252,18 @@ impl<'r> Work<'r> {
         Ok(())
     }
 
-    /// Gives a Job its name in this release; none where the same Job has run to its end before.
+    /// Gives a Job its name in this release; none where the same Job has run to its end before. What runs after a failure
+    /// belongs to that one deploy.
     fn name_run(&mut self, rendered: Rendered) -> Option<Rendered> {
         let Some(revision) = self.rendering.revision.filter(|_| is_job(&rendered.id)) else { return Some(rendered) };
         let same = |run: &&JobRun| run.job == rendered.id.name && run.hash == rendered.hash;
-        let earlier = self.rendering.runs.iter().find(same).cloned();
+        let earlier = self.rendering.runs.iter().filter(|_| rendered.stage != Stage::OnFailure).find(same).cloned();
         let run = earlier.unwrap_or_else(|| JobRun {
             job: rendered.id.name.clone(),
             name: jobs::name(&rendered.id.name, revision),
             hash: rendered.hash.clone(),
             done: false,
+            failed: false,
         });
         self.jobs.push(run.clone());
         if run.done {
@@ -579,13 +581,29 @@ spec:
         }
     }
 
+    fn job(name: &str, phase: &str) -> String {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, annotations: {{shipway.dev/phase: {phase}}}}}\n"
+        )
+    }
+
+    #[test]
+    fn a_job_goes_on_under_the_name_of_its_last_run_but_one_for_a_failure_is_new_each_time() {
+        let texts = [WEB.to_owned(), job("migrate", "before"), job("tell", "on-failure")];
+        let (manifests, images) = (manifests(&texts.each_ref().map(String::as_str)), [image()]);
+        let made = |revision, runs: &[JobRun]| {
+            let rendering = Rendering { revision: Some(revision), runs, ..rendering(&images) };
+            release(&target(), &manifests, &rendering).unwrap()
+        };
+        let first = made(1, &[]);
+        assert_eq!(names(&first), ["job/migrate-1", "deployment/demo", "job/tell-1"]);
+        assert_eq!(names(&made(2, &first.jobs)), ["job/migrate-1", "deployment/demo", "job/tell-2"]);
+        let done: Vec<JobRun> = first.jobs.into_iter().map(|run| JobRun { done: true, ..run }).collect();
+        assert_eq!(names(&made(3, &done)), ["deployment/demo", "job/tell-3"]);
+    }
+
     #[test]
     fn hooks_have_their_stage() {
-        let job = |name: &str, phase: &str| {
-            format!(
-                "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: {name}, annotations: {{shipway.dev/phase: {phase}}}}}\n"
-            )
-        };
         let texts = [job("z", "after"), WEB.to_owned(), job("a", "before"), job("m", "on-failure"), SERVICE.to_owned()];
         let prepared = prepared(&texts.each_ref().map(String::as_str));
         assert_eq!(names(&prepared), ["service/demo", "job/a", "deployment/demo", "job/z", "job/m"]);

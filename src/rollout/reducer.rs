@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     kinds,
-    model::{LogSource, Question, Reply, RolloutEvent, Rules, Seen, Selection, Verdict, Watched},
+    model::{LogSource, ObjectId, Progress, Question, Reply, RolloutEvent, Rules, Seen, Selection, Verdict, Watched},
 };
 
 /// Seconds between reminders of what is awaited.
@@ -145,6 +145,12 @@ impl Rollout {
     /// What was to be judged, for another rollout of it.
     pub(crate) fn give_back(self) -> Vec<Watched> {
         self.tracks.into_iter().map(|track| track.watched).chain(self.plain).collect()
+    }
+
+    /// What is known of each object by now.
+    pub(crate) fn states(&self) -> Vec<(ObjectId, Verdict, Progress)> {
+        let plain = self.plain.iter().map(|watched| (watched.applied.id.clone(), Verdict::Ready, Progress::default()));
+        self.tracks.iter().map(Track::state).chain(plain).collect()
     }
 
     /// What has to be listed and watched.
@@ -403,13 +409,7 @@ impl Rollout {
         if timed_out && !self.view.is_complete() {
             problems.insert(0, unseen(&self.view, &time));
         }
-        let plain = self.plain.iter().map(|watched| (watched.applied.id.clone(), Verdict::Ready, Default::default()));
-        let tracked = self
-            .tracks
-            .iter()
-            .map(|track| (track.watched.applied.id.clone(), track.verdict.clone(), track.progress.clone()));
-        let states = tracked.chain(plain).collect();
-        let entrances = entrances(&self.tracks, &self.view);
+        let (states, entrances) = (self.states(), entrances(&self.tracks, &self.view));
         effects.push(Effect::Settled(Box::new(Conclusion { states, problems, proof, entrances })));
     }
 

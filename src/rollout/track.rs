@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     kinds::{self, Baseline, Judgement, Observation, event_time, read},
-    model::{Exit, Problem, Progress, Question, Reply, RolloutEvent, Rules, Verdict, Watched},
+    model::{Exit, ObjectId, Problem, Progress, Question, Reply, RolloutEvent, Rules, Verdict, Watched},
 };
 
 /// Seconds for the first sight of an object after its apply.
@@ -117,6 +117,10 @@ impl Track {
             settling: Settling::default(),
             watched,
         }
+    }
+
+    pub(super) fn state(&self) -> (ObjectId, Verdict, Progress) {
+        (self.watched.applied.id.clone(), self.verdict.clone(), self.progress.clone())
     }
 
     /// Judges the object; true where it has come further.

@@ -1,8 +1,10 @@
 //! Jobs and other objects that run at a moment of the deploy.
 
+use std::process::Command;
+
 use serde_json::Value;
 
-use crate::support::{Project, Run};
+use crate::support::{Project, Run, Running};
 
 /// A Job that runs a script, with these annotations.
 fn job(project: &Project, name: &str, annotations: &str, script: &str) -> String {
@@ -81,4 +83,64 @@ fn a_failed_argo_hook_goes_once_its_end_is_told() {
     let namespace = project.namespace("qa");
     let left = project.bench.kubectl(&["-n", &namespace, "get", "jobs,deployments", "-o", "name"]);
     assert!(left.trim().is_empty(), "{left}");
+}
+
+/// A project with a hook that runs until it is allowed to end, and then ends with this code.
+fn patient(story: &str, code: u8) -> Project {
+    let mut project = Project::pushed(story);
+    project.set("SHIPWAY_LOCK_EXPIRY", "2");
+    let script = format!("echo begun; until [ -e /www/go ]; do sleep 0.1; done; exit {code}");
+    project.write("kubernetes/job.yaml", &job(&project, "migrate", "shipway.dev/phase: before", &script));
+    project
+}
+
+fn ends(project: &Project, job: &str, how: &str) {
+    let (namespace, job) = (project.namespace("qa"), format!("job/{job}"));
+    project.bench.kubectl(&["-n", &namespace, "exec", &job, "--", "/bin/touch", "/www/go"]);
+    project.bench.kubectl(&["-n", &namespace, "wait", &format!("--for=condition={how}"), &job, "--timeout=60s"]);
+}
+
+fn signal(running: &Running, name: &str) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &running.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+}
+
+/// The Jobs that were ever made: none is deleted here.
+fn jobs(project: &Project) -> Vec<String> {
+    let found = project.bench.kubectl(&["-n", &project.namespace("qa"), "get", "jobs", "-o", "name"]);
+    found.lines().map(|name| name.trim_start_matches("job.batch/").to_owned()).collect()
+}
+
+#[test]
+fn a_hook_that_outlives_its_run_is_followed_by_the_next_and_not_run_beside_itself() {
+    let project = patient("outlives", 0);
+    project.run(&["deploy", "--timeout", "3s"]).expect(7).says("job/migrate-1 | begun");
+    let running = project.start(&["deploy", "--rerun-hooks", "--timeout", "60s"]);
+    running.until_says("job/migrate-1 | begun");
+    signal(&running, "INT");
+    running.wait().expect(130).says("the same command again follows it");
+    let running = project.start(&["deploy", "--timeout", "60s"]);
+    running.until_says("job/migrate-1 | begun");
+    signal(&running, "TERM");
+    running.wait().expect(130);
+    ends(&project, "migrate-1", "Complete");
+    project.run(&["deploy"]).expect(0);
+    project.run(&["deploy", "-v"]).expect(0).says("has run already, as migrate-1");
+    assert_eq!(jobs(&project), ["migrate-1"]);
+}
+
+#[test]
+fn a_hook_that_failed_after_its_run_was_killed_is_told_once_and_then_run_again() {
+    let project = patient("outlived", 3);
+    let running = project.start(&["deploy", "--timeout", "60s"]);
+    running.until_says("job/migrate-1 | begun");
+    signal(&running, "KILL");
+    running.wait().expect(-1);
+    ends(&project, "migrate-1", "Failed");
+    project.run(&["deploy"]).expect(6).says("job/migrate-1").says("exits with code 3");
+    let running = project.start(&["deploy", "--timeout", "60s"]);
+    running.until_says("job/migrate-3 | begun");
+    ends(&project, "migrate-3", "Failed");
+    running.wait().expect(6).says("job/migrate-3").never_says("migrate-1");
+    assert_eq!(jobs(&project), ["migrate-1", "migrate-3"]);
 }
