@@ -136,6 +136,9 @@ pub struct Watched {
     pub body: Value,
     /// True where this deploy changed it: false is an object that only has to be ready.
     pub changed: bool,
+    /// True where an earlier deploy proved it as it is, and each look since has found it well: its pods have shown that they
+    /// stay up.
+    pub settled: bool,
     /// True where what its containers write is shown as they run.
     pub shows_log: bool,
     pub images: Vec<Image>,

@@ -24,6 +24,7 @@ use crate::{
         ApplyEvent, Change, ObjectOutcome, Outcome, Record, RecordState, Rendered, RolloutEvent, SourceEvent, Stage,
         Verdict, Watched, shrink_to_fit,
     },
+    plan,
     registry::Registry,
     rollout::{Conclusion, Proof, Rollout},
 };
@@ -154,11 +155,13 @@ impl Delivery<'_> {
         record.applied.reserve_exact(steps.len());
         apply_stage(self.context, self.cluster, &steps, &mut record.applied).await?;
         let written = steps.iter().zip(&record.applied[before..]);
+        let proven = plan::proven_last(&prepared.history.records);
         // watching the Namespace takes a right over the whole cluster
         let watched = written.filter(|(step, _)| step.object.id.kind != "Namespace").map(|(step, applied)| Watched {
             applied: Arc::clone(applied),
             body: if is_judged(&step.object.id) { judged_body(step.object) } else { serde_json::Value::Null },
             changed: step.change.change != Change::Unchanged,
+            settled: step.change.change == Change::Unchanged && proven.contains(&applied.id),
             shows_log: is_hook(step.object.stage),
             images: prepared.release.images.clone(),
         });
@@ -185,7 +188,7 @@ impl Delivery<'_> {
         Err(Failure(namespace::behind(self.cluster, namespace, conclusion.problems).await))
     }
 
-    /// By one look where nothing of it was changed and all is well, else by watches.
+    /// By one look where all of it was proven as it is and is well, else by watches.
     async fn conclude(
         &self,
         prepared: &mut Prepared,
@@ -194,7 +197,7 @@ impl Delivery<'_> {
     ) -> Result<Conclusion, Failure> {
         let rules = || self.application.checkout.settings.rules();
         let app = &self.application.target.app;
-        let moves = |watched: &Watched| watched.shows_log || watched.changed && is_judged(&watched.applied.id);
+        let moves = |watched: &Watched| watched.shows_log || !watched.settled && is_judged(&watched.applied.id);
         if !watched.iter().any(moves) {
             let rollout = Rollout::at_rest(app, watched, rules(), jiff::Timestamp::now());
             match settle_at_once(self.context, self.cluster, rollout, prepared.fresh()).await? {

@@ -1,6 +1,6 @@
 //! Which records are kept, and which release a rollback goes back to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::PlanError;
 use crate::model::{BlueGreen, ObjectId, Record, RecordState};
@@ -108,6 +108,13 @@ pub(crate) fn to_put_back<'r>(records: &'r [Record], failed: &Record) -> Option<
     good_before(records.iter().rev(), failed).next().filter(|good| has_more(failed, good))
 }
 
+/// The objects whose last deploy succeeded. A run that did not may have written more than it recorded: of those before it
+/// none is left. `records` are the oldest first.
+pub(crate) fn proven_last(records: &[Record]) -> HashSet<&ObjectId> {
+    let proven = records.iter().rev().take_while(|record| record.state == RecordState::Succeeded);
+    proven.flat_map(|record| &record.applied).map(|applied| &applied.id).collect()
+}
+
 /// True for each object that `-f` brought last, false where the app's own manifests did. `records` are the oldest first.
 pub(crate) fn brought_by_given(records: &[Record]) -> HashMap<&ObjectId, bool> {
     // of two records the later one counts
@@ -190,6 +197,24 @@ mod tests {
             }
         };
         rows.iter().enumerate().map(record).collect()
+    }
+
+    #[test]
+    fn what_was_proven_last() {
+        let web = |rows: &[(RecordState, &str)]| {
+            proven_last(&records(rows)).iter().any(|id| (id.kind.as_str(), id.name.as_str()) == ("Deployment", "web"))
+        };
+        assert!(web(&[(Failed, "a"), (Succeeded, "a")]));
+        assert!(!web(&[]));
+        for state in [Failed, Running, RecordState::Superseded] {
+            assert!(!web(&[(Succeeded, "a"), (state, "a")]), "{state:?}");
+        }
+        // what stands in no record of it says nothing
+        let mut records = records(&[(Succeeded, "a"), (Succeeded, "b"), (Failed, "b"), (Succeeded, "c")]);
+        records[3].applied.remove(0);
+        assert!(!proven_last(&records).iter().any(|id| id.kind == "Deployment"));
+        records.remove(2);
+        assert!(proven_last(&records).iter().any(|id| id.kind == "Deployment"));
     }
 
     #[test]

@@ -73,7 +73,8 @@ mod tests {
             at: Some(START.into()),
         };
         let body = json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name, "namespace": "demo"}, "spec": spec});
-        Watched { applied: applied.into(), body, changed: true, shows_log: kind == "Job", images: vec![image()] }
+        let (shows_log, images) = (kind == "Job", vec![image()]);
+        Watched { applied: applied.into(), body, changed: true, settled: false, shows_log, images }
     }
 
     fn deployment(name: &str, replicas: usize) -> Watched {
@@ -266,9 +267,7 @@ mod tests {
 
     /// One that is ready, whose pod reports another manifest than the deployed one.
     fn story_of_another_manifest() -> Story {
-        let mut web = deployment("web", 1);
-        web.changed = false;
-        web.images = vec![image_of_one_platform()];
+        let web = Watched { images: vec![image_of_one_platform()], ..unchanged(1, true) };
         let mut other = pod("web-1", "web-new", running(), 0);
         other["status"]["containerStatuses"][0]["imageID"] = json!(format!("docker-pullable://x@{}", digest('e')));
         Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 1]), replica_set("web-new", "web", "2"), other])
@@ -567,6 +566,48 @@ mod tests {
         story.see(pod("web-1", "web-new", backing_off(), 2));
         story.answer(Reply::Log(vec!["late".into()]));
         assert_eq!(story.finding().0, "crash-loop");
+    }
+
+    /// One that this deploy found as it should be.
+    fn unchanged(replicas: usize, settled: bool) -> Watched {
+        Watched { changed: false, settled, ..deployment("web", replicas) }
+    }
+
+    #[test]
+    fn what_was_not_proven_yet_is_watched_for_a_while() {
+        let running_well = |web: &Watched| {
+            [live(web, [2, 1, 1, 1]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", running(), 0)]
+        };
+        let web = unchanged(1, true);
+        assert_eq!(Story::of(vec![web.clone()], &running_well(&web)).end().problems, [], "an earlier deploy proved it");
+
+        let web = unchanged(1, false);
+        let mut story = Story::of(vec![web.clone()], &running_well(&web));
+        story.pass(4.9);
+        assert!(story.end.is_none(), "still settling");
+        story.pass(0.2);
+        assert_eq!(story.end().problems, []);
+    }
+
+    #[test]
+    fn what_had_to_get_well_first_is_watched_for_a_while() {
+        let web = unchanged(1, true);
+        let seen =
+            [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), pod("web-1", "web-new", starting(), 0)];
+        let mut story = Story::of(vec![web.clone()], &seen);
+        story.see(pod("web-1", "web-new", running(), 0));
+        story.see(live(&web, [2, 1, 1, 1]));
+        story.pass(2.0);
+        assert!(story.end.is_none(), "still settling");
+        story.see(pod("web-1", "web-new", backing_off(), 0));
+        story.see(live(&web, [2, 1, 1, 0]));
+        story.pass(11.0);
+        story.answer(Reply::LogUnavailable("gone".into()));
+        story.answer(Reply::LogUnavailable("gone".into()));
+        assert!(story.end.is_none() || story.finding().0 == "crash-loop", "{:?}", story.end);
+
+        let story = Story::of(vec![web], &seen);
+        assert!(!story.rollout.give_back()[0].settled, "another rollout of it knows");
     }
 
     #[test]

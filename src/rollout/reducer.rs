@@ -102,8 +102,8 @@ impl Rollout {
         Self::of(app, watched, (rules, now), selections)
     }
 
-    /// The same for a deploy that found all of it as it should be: one look at what runs is enough to settle. What stands
-    /// behind a Service was proven when it was last changed.
+    /// The same for a deploy that found all of it as an earlier one proved it: one look at what runs is enough to settle.
+    /// What stands behind a Service was proven when it was last changed.
     pub(crate) fn at_rest(app: &str, watched: Vec<Watched>, rules: Rules, now: Timestamp) -> Self {
         let mut rollout = Self::of(app, watched, (rules, now), selections_at_rest);
         rollout.tracks.iter_mut().for_each(|track| (track.backed, track.aimless) = (false, false));
@@ -325,7 +325,8 @@ impl Rollout {
 
     /// Seconds that all must stay ready.
     fn window(&self) -> f64 {
-        self.tracks.iter().map(|track| track.settling.window(self.rules.settle)).fold(self.rules.settle, f64::max)
+        let unsettled = self.tracks.iter().filter(|track| !track.watched.settled);
+        unsettled.map(|track| track.settling.window(self.rules.settle)).fold(self.rules.settle, f64::max)
     }
 
     /// Ends well, once it is known what nodes report.
@@ -349,10 +350,10 @@ impl Rollout {
         !open.is_empty()
     }
 
-    /// Only new pods can still fall over.
+    /// Only pods that have not shown yet that they stay up can still fall over.
     fn needs_settling(&self) -> bool {
         let runs = |track: &Track| {
-            track.watched.changed && track.progress.wanted > 0 && track.watched.applied.id.kind != "Job"
+            !track.watched.settled && track.progress.wanted > 0 && track.watched.applied.id.kind != "Job"
         };
         self.rules.settle > 0.0 && self.tracks.iter().any(runs)
     }

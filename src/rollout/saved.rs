@@ -82,7 +82,14 @@ pub(super) fn as_applied(object: &Value) -> Watched {
         template: None,
         at: None,
     };
-    Watched { applied: Arc::new(applied), body: object.clone(), changed: false, shows_log: false, images: Vec::new() }
+    Watched {
+        applied: Arc::new(applied),
+        body: object.clone(),
+        changed: false,
+        settled: false,
+        shows_log: false,
+        images: Vec::new(),
+    }
 }
 
 /// An object with what belongs to it.

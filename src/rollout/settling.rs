@@ -26,15 +26,16 @@ pub(super) struct Clocks {
     /// The runner's: when the rollout began, right after the apply, and now.
     pub started: Timestamp,
     pub now: Timestamp,
-    /// The server's: when it wrote what was applied.
+    /// The server's: when it wrote what was applied; none where it was there already.
     pub applied: Option<Timestamp>,
 }
 
 impl Clocks {
-    /// Seconds that have passed since then on the server's clock, at least; none for what was before the apply.
+    /// Seconds that have passed since then on the server's clock, at least; none for what was before the apply. Without an apply
+    /// there is no moment on both clocks.
     fn late(self, then: Timestamp) -> Option<f64> {
-        let applied = self.applied.filter(|applied| *applied <= then)?;
-        Some(seconds_between(self.started, self.now) - seconds_between(applied, then) - PRECISION)
+        let Some(applied) = self.applied else { return Some(0.0) };
+        (applied <= then).then(|| seconds_between(self.started, self.now) - seconds_between(applied, then) - PRECISION)
     }
 }
 
@@ -151,6 +152,9 @@ mod tests {
         assert!((window(unasked.clone(), 1.0) - 5.0).abs() < 0.01);
         assert!((window(unasked.clone(), 7.0) - 7.0).abs() < 0.01);
         assert!((window(ready(started, None), 1.0) - 1.0).abs() < 0.01);
+        let mut settling = Settling::default();
+        settling.look(std::iter::once(&unasked), Clocks { applied: None, ..clocks(soon) });
+        assert!((settling.window(1.0) - 5.0).abs() < 0.01, "it was applied by an earlier deploy");
         unasked["status"]["conditions"][0]["lastTransitionTime"] = json!("2026-05-04T12:00:04Z");
         assert!((window(unasked, 1.0) - 10.5).abs() < 0.01, "a node that told of its start late");
     }

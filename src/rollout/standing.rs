@@ -196,7 +196,14 @@ impl Standing {
 
 /// What says which list it is in.
 fn by_name(applied: &Arc<Applied>) -> Watched {
-    Watched { applied: Arc::clone(applied), body: Value::Null, changed: false, shows_log: false, images: Vec::new() }
+    Watched {
+        applied: Arc::clone(applied),
+        body: Value::Null,
+        changed: false,
+        settled: false,
+        shows_log: false,
+        images: Vec::new(),
+    }
 }
 
 /// Workloads by name, then all else.

@@ -196,6 +196,7 @@ impl Track {
                 other
             }
         };
+        self.watched.settled &= self.verdict.holds();
         self.completed |= self.watched.applied.id.kind == "Job" && self.verdict == Verdict::Ready;
         let further = progress.ready > self.ready_most || (!held && self.verdict.holds());
         self.ready_most = self.ready_most.max(progress.ready);

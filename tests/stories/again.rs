@@ -10,7 +10,7 @@ use crate::support::{
     Project, Run, at_once,
     proxy::{Answer, Fault, Proxy, Rule, Then},
     registry::{Content, Store},
-    workloads::{RUNS, deployment, is_up, merged, object, pod_of, up_after},
+    workloads::{RUNS, container, deployment, is_up, merged, object, pod_of, template, up_after, workload},
 };
 
 /// One app that is deployed again and again.
@@ -335,6 +335,39 @@ fn never_gets_ready_twice() {
 #[test]
 fn the_same_deploy_again_ends_as_before_and_soon() {
     at_once(&[the_same_twice, crashes_twice, image_is_missing_twice, quota_is_exceeded_twice, never_gets_ready_twice]);
+}
+
+/// It gets ready a while after it was started, falls over after so many seconds more, and never comes up again.
+fn falls_after(seconds: u32) -> Value {
+    let falls = up_after(6, &format!("sleep {seconds}; exit 4"));
+    let script = format!("if [ -e /data/seen ]; then exit 4; fi; touch /data/seen; {falls}");
+    let more = json!({"readinessProbe": is_up(), "volumeMounts": [{"name": "data", "mountPath": "/data"}]});
+    let volumes = json!({"volumes": [{"name": "data", "emptyDir": {}}]});
+    workload("Deployment", template(container(&script, more), volumes), json!({}))
+}
+
+/// A deploy gives up while its pod starts, and is made again once that is so.
+fn falls_after_a_retry(story: &str, life: u32, is_so: impl Fn(&[Value]) -> bool) {
+    let (app, web) = (App::new(story), [falls_after(life)]);
+    app.project.write("shipway.yaml", "deploy: {settle: 10s}\n");
+    app.deploy_within(&web, "2s").expect(7);
+    app.until("the moment of the retry", is_so);
+    let run = app.deploy(&web).expect(6);
+    run.says("all ready, watched for").says("error[crash-loop]").says("exits with code 4");
+}
+
+fn retried_while_it_starts() {
+    falls_after_a_retry("retrystarts", 2, |pods| !pods.iter().any(is_ready));
+}
+
+fn retried_while_it_is_ready() {
+    falls_after_a_retry("retryready", 8, |pods| pods.iter().any(is_ready));
+}
+
+/// Nothing is to do for it, and nothing was proven yet.
+#[test]
+fn what_falls_over_after_a_deploy_was_made_again_is_no_success() {
+    at_once(&[retried_while_it_starts, retried_while_it_is_ready]);
 }
 
 /// Lists that are older than the apply, as a server's cache may give them: everything looks as ready as it was before.
