@@ -610,6 +610,31 @@ mod tests {
         assert!(!story.rollout.give_back()[0].settled, "another rollout of it knows");
     }
 
+    /// A pod that no node takes.
+    fn homeless(name: &str, owner: &str) -> Value {
+        let mut pod = owned("Pod", name, owner);
+        pod["status"] = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False",
+            "reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}]});
+        pod
+    }
+
+    #[test]
+    fn a_pod_without_a_node_is_waited_for_while_others_get_theirs() {
+        let web = deployment("web", 4);
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 4, 2, 0]), replica_set("web-new", "web", "2")]);
+        story.see(homeless("web-0", "web-new"));
+        for number in 0..3 {
+            story.see(homeless(&format!("web-{}", number + 1), "web-new"));
+            story.pass(50.0);
+            assert!(story.end.is_none(), "{number}: {:?}", story.end);
+            story.see(pod(&format!("web-{number}"), "web-new", running(), 0));
+        }
+        story.pass(59.0);
+        assert!(story.end.is_none());
+        story.pass(2.0);
+        assert_eq!(story.finding().0, "unschedulable");
+    }
+
     #[test]
     fn what_is_deleted_meanwhile_is_gone() {
         let web = deployment("web", 1);

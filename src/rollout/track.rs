@@ -154,6 +154,10 @@ impl Track {
         });
         let pods = || judgement.pods.iter().filter_map(|uid| around.view.by_uid(uid));
         let further = advance(&mut self.reached, pods());
+        if further && self.since.is_some_and(|(code, _)| code == "unschedulable") {
+            // room is made for one after the other
+            self.since = None;
+        }
         self.endings = pods().flat_map(kinds::endings).map(|(_, count)| count).sum();
         let clocks = Clocks { started: around.started, now: around.now, applied: self.applied_at() };
         self.settling.look(pods(), clocks);
