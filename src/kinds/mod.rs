@@ -28,7 +28,7 @@ pub(crate) use observation::{Baseline, Judgement, Observation};
 pub(crate) use persistent_volume_claim::stays_true;
 pub(crate) use pod::{
     advance, awaiting, begun, endings, image_ids, is_alive, is_ready, is_ready_unasked, last_run, ready_since, reason,
-    started_last,
+    started_last, tells,
 };
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
@@ -263,13 +263,6 @@ mod tests {
         find(&id.group, &id.kind).into_iter().for_each(|kind| slim(&kind.resource(), object));
     }
 
-    /// Of events a rollout selects warnings, what an autoscaler does, and what is told about claims.
-    fn is_watched(event: &Value) -> bool {
-        let about = read::text(event, &["involvedObject", "kind"]);
-        let (level, reason) = (read::text(event, &["type"]), read::text(event, &["reason"]));
-        level == "Warning" || reason == "TriggeredScaleUp" || about == "PersistentVolumeClaim"
-    }
-
     /// More is told than that something is wrong with an object: evidence, or what is wrong in its words.
     fn has_facts(problem: &Problem) -> bool {
         // where the object is on its way out, there is no more to tell
@@ -326,7 +319,7 @@ mod tests {
         let (mut events, others): (Vec<&Value>, Vec<&Value>) =
             objects.iter().skip(1).partition(|object| read::is_kind(object, "Event"));
         // as a rollout has them
-        events.retain(|event| is_watched(event));
+        events.retain(|event| tells(event));
         events.sort_by_cached_key(|event| event_time::of(event));
         let live = &objects[0];
         let judgement = judge(&Observation {

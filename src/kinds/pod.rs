@@ -29,6 +29,8 @@ pub(super) const KIND: Kind = Kind {
 
 /// Seconds without a node, where nobody is seen to add one.
 const UNSCHEDULABLE: f64 = 60.0;
+/// How autoscalers say of a pod that a node is added for it: the cluster's own, and Karpenter.
+const GROWS: [&str; 2] = ["TriggeredScaleUp", "Nominated"];
 /// Seconds for a volume's ConfigMap or Secret to appear.
 const VOLUME: f64 = 30.0;
 
@@ -189,6 +191,16 @@ pub(super) fn restarts(o: &Observation<'_>, pod: &Value) -> Option<(usize, Strin
     restarted.reduce(|(all, cause), (count, _)| (all + count, cause))
 }
 
+fn grows(event: &Value) -> bool {
+    GROWS.contains(&read::text(event, &["reason"]))
+}
+
+/// True for an event that says something about a rollout: a warning, what an autoscaler does, and what is told of claims.
+pub(crate) fn tells(event: &Value) -> bool {
+    let is_of_claim = read::text(event, &["involvedObject", "kind"]) == "PersistentVolumeClaim";
+    read::text(event, &["type"]) == "Warning" || is_of_claim || grows(event)
+}
+
 fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
     let condition = read::condition(pod, "PodScheduled").filter(|condition| condition.status == "False")?;
     if condition.reason != "Unschedulable" {
@@ -198,7 +210,7 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
     let counts = condition.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
     let text = format!("no node takes the pod: {counts}");
     let finding = |weight| Finding::new("unschedulable", weight, text);
-    if let Some(grows) = events.iter().rev().find(|event| read::text(event, &["reason"]) == "TriggeredScaleUp") {
+    if let Some(grows) = events.iter().rev().find(|event| grows(event)) {
         let finding = finding(Weight::Wait).with("events", read::text(grows, &["message"]));
         let finding = finding.hint("`kubectl get nodes --watch` shows when the node is there");
         return Some(Finding { awaiting: Some("waits for a node that the autoscaler adds"), ..finding });

@@ -229,10 +229,13 @@ mod tests {
     }
 
     fn story_kind(selection: &Selection, object: &&Value) -> bool {
-        let kind = object["kind"].as_str().unwrap_or_default();
-        let about = format!("involvedObject.kind={}", read::text(object, &["involvedObject", "kind"]));
+        let text = |path: &str| read::text(object, &path.split('.').collect::<Vec<_>>()).to_owned();
+        let holds = |field: &str| match field.split_once("!=") {
+            Some((path, value)) => text(path) != value,
+            None => field.split_once('=').is_some_and(|(path, value)| text(path) == value),
+        };
         let fields = selection.fields.as_deref();
-        selection.resource.kind == kind && fields.is_none_or(|fields| fields == "type=Warning" || fields == about)
+        selection.resource.kind == object["kind"] && fields.is_none_or(|fields| fields.split(',').all(holds))
     }
 
     #[test]
@@ -633,6 +636,27 @@ mod tests {
         assert!(story.end.is_none());
         story.pass(2.0);
         assert_eq!(story.finding().0, "unschedulable");
+    }
+
+    #[test]
+    fn a_pod_for_which_an_autoscaler_adds_a_node_is_waited_for() {
+        let told = |reason: &str| {
+            let about = json!({"kind": "Pod", "namespace": "demo", "name": "web-1", "uid": "web-1-uid"});
+            let metadata = json!({"name": "e", "namespace": "demo", "uid": "e"});
+            json!({"apiVersion": "v1", "kind": "Event", "metadata": metadata, "involvedObject": about, "type": "Normal",
+                "reason": reason, "lastTimestamp": "2026-05-04T12:00:05Z", "message": "of a node"})
+        };
+        let web = deployment("web", 1);
+        let seen = [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), homeless("web-1", "web-new")];
+        for (reason, waits) in [("TriggeredScaleUp", true), ("Nominated", true), ("NotTriggerScaleUp", false)] {
+            let mut story = Story::of(vec![web.clone()], &seen);
+            story.see(told(reason));
+            story.pass(90.0);
+            assert_eq!(story.end.is_none(), waits, "{reason}: {:?}", story.end);
+        }
+        let story = Story::of(vec![web], &[]);
+        let usual = |reason: &str| story.rollout.selections().iter().any(|of| story_kind(of, &&told(reason)));
+        assert!(!["Scheduled", "Pulling", "Pulled", "Created", "Started", "Killing"].into_iter().any(usual));
     }
 
     #[test]

@@ -13,6 +13,11 @@ use crate::{
 const APP_LABEL: &str = "shipway.dev/app";
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
+/// What is told of pods beside warnings, without what each start of one tells. Autoscalers have several words for the same,
+/// and the API selects no more than one by its name.
+const TOLD_OF_PODS: &str = "type=Normal,involvedObject.kind=Pod,reason!=Scheduled,reason!=Pulling,reason!=Pulled,\
+                            reason!=Created,reason!=Started,reason!=Killing";
+
 /// The selections, each once: the objects themselves, what they create, and events about them.
 pub(super) fn selections(app: &str, watched: &[Watched]) -> Vec<Selection> {
     let mut found = Vec::new();
@@ -51,7 +56,7 @@ pub(super) fn selections(app: &str, watched: &[Watched]) -> Vec<Selection> {
         }
         // the API selects events by type or by reason, not by either
         if kind.template.is_some() {
-            eventful.extend([(namespace, "type=Warning"), (namespace, "reason=TriggeredScaleUp")]);
+            eventful.extend([(namespace, "type=Warning"), (namespace, TOLD_OF_PODS)]);
         } else if kind.kind == "PersistentVolumeClaim" {
             eventful.insert((namespace, "involvedObject.kind=PersistentVolumeClaim"));
         }

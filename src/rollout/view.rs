@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::{
-    kinds::read,
+    kinds::{self, read},
     model::{ObjectId, Resource, Seen, Selection},
 };
 
@@ -235,6 +235,7 @@ impl View {
     /// The events about an object that `counts` (given the event and whether it came late) lets through.
     pub(super) fn events<'v>(&'v self, uid: &str, counts: &dyn Fn(&Value, bool) -> bool) -> Vec<&'v Value> {
         let entries = self.belonging(uid).filter(|entry| read::is_kind(&entry.object, "Event"));
+        let entries = entries.filter(|entry| kinds::tells(&entry.object));
         entries.filter(|entry| counts(&entry.object, entry.late)).map(|entry| &entry.object).collect()
     }
 

@@ -75,7 +75,7 @@ fn pods_that_no_node_takes() {
     drop(node);
 }
 
-/// What the cluster autoscaler writes about a pod.
+/// What an autoscaler writes about a pod: the cluster's own does it so, and Karpenter.
 fn autoscaler(project: &Project, reason: &str, message: &str) {
     let pods = project.bench.get(&project.namespace("qa"), &["pods"]);
     let pod = &pods["items"][0]["metadata"];
@@ -109,6 +109,18 @@ fn a_node_is_added() {
     run.says("ready: 1/1").within(120.0);
 }
 
+fn a_node_is_nominated() {
+    let label = unique("nominated");
+    let project = described("nominated", vec![selects(&label)]);
+    let running = project.start(DEPLOY);
+    running.until_says("waits for a node");
+    autoscaler(&project, "Nominated", "Pod should schedule on: nodeclaim/default-8x2kq");
+    running.until_says("waits for a node that the autoscaler adds");
+    let added = Label::put(&label);
+    running.wait().expect(0).says("ready: 1/1");
+    drop(added);
+}
+
 fn no_node_is_added() {
     let project = described("notadded", vec![selects(&unique("notadded"))]);
     let running = project.start(DEPLOY);
@@ -120,7 +132,7 @@ fn no_node_is_added() {
 
 #[test]
 fn an_autoscaler_that_is_at_work_is_waited_for() {
-    at_once(&[a_node_is_added, no_node_is_added]);
+    at_once(&[a_node_is_added, a_node_is_nominated, no_node_is_added]);
 }
 
 fn a_config_map_comes_later() {
