@@ -33,6 +33,7 @@ pub(crate) use pod::{
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
 pub(crate) use slim::slim;
+pub(crate) use workload::wants_pods;
 
 /// What is known of one kind.
 #[derive(Debug)]

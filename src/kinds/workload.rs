@@ -273,6 +273,16 @@ fn lead(finding: &Finding) -> &'static str {
     }
 }
 
+/// True where a workload, as it is or as it was sent, is meant to run pods.
+pub(crate) fn wants_pods(workload: &Value) -> bool {
+    let is_observed = read::number(workload, &["status", "observedGeneration"])
+        == read::number(workload, &["metadata", "generation"]);
+    match read::number(workload, &["status", "desiredNumberScheduled"]) {
+        Some(nodes) if is_observed => nodes > 0,
+        _ => read::number(workload, &["spec", "replicas"]).unwrap_or(1) > 0,
+    }
+}
+
 /// The pods among the children that this owner controls.
 pub(super) fn pods_of<'o>(children: &[&'o Value], owner: &str) -> Vec<&'o Value> {
     children

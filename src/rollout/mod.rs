@@ -872,6 +872,33 @@ mod tests {
         assert_eq!(story.end().problems, []);
     }
 
+    #[test]
+    fn a_service_waits_for_no_endpoint_of_what_somebody_has_scaled_to_nothing() {
+        let (web, worker) = (deployment("web", 1), deployment("worker", 1));
+        let service = watched("v1", "Service", "front", json!({"selector": {"app": "web"}}));
+        let mut front = service.body.clone();
+        front["metadata"]["uid"] = json!(service.applied.uid);
+        let scaled = |replicas: u64| {
+            let mut live = live(&web, [2, replicas, replicas, replicas]);
+            live["spec"]["replicas"] = json!(replicas);
+            live
+        };
+        let seen = [scaled(0), front, live(&worker, [1, 0, 0, 0])];
+        let mut story = Story::of(vec![web.clone(), service, worker], &seen);
+        let said = |story: &Story| {
+            let of_front = story.said.iter().rev().find_map(|event| match event {
+                RolloutEvent::Changed { object, verdict, .. } if object.kind == "Service" => Some(verdict.word()),
+                _ => None,
+            });
+            of_front.expect("a word of it")
+        };
+        assert_eq!(said(&story), "ready", "nothing is meant to run");
+        story.see(scaled(1));
+        assert_eq!(said(&story), "waiting", "its pods are meant to run again");
+        story.see(scaled(0));
+        assert_eq!(said(&story), "ready");
+    }
+
     fn job(conditions: Value) -> (Watched, Value) {
         let job = watched("batch/v1", "Job", "migrate", json!({"template": {}, "ttlSecondsAfterFinished": 1}));
         let mut live = job.body.clone();

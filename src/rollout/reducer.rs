@@ -84,7 +84,8 @@ pub(crate) struct Rollout {
     /// Ready because applied.
     plain: Vec<Watched>,
     view: View,
-    by_uid: HashMap<String, usize>,
+    /// Which of them a change of the view concerns.
+    by_key: HashMap<String, Vec<usize>>,
     replies: HashMap<Question, Reply>,
     asked: HashMap<Question, Timestamp>,
     logs: Logs,
@@ -106,7 +107,10 @@ impl Rollout {
     /// What stands behind a Service was proven when it was last changed.
     pub(crate) fn at_rest(app: &str, watched: Vec<Watched>, rules: Rules, now: Timestamp) -> Self {
         let mut rollout = Self::of(app, watched, (rules, now), selections_at_rest);
-        rollout.tracks.iter_mut().for_each(|track| (track.backed, track.aimless) = (false, false));
+        for track in &mut rollout.tracks {
+            track.backers.clear();
+            track.aimless = false;
+        }
         rollout
     }
 
@@ -124,9 +128,8 @@ impl Rollout {
             .partition(|watched| kinds::is_plain(&watched.applied.id.group, &watched.applied.id.kind));
         let view = View::new(selections(app, &judged));
         let tracks = Track::all(judged, renewed, now);
-        let by_uid = tracks.iter().enumerate().flat_map(|(index, track)| keys(track).map(move |key| (key, index)));
         Self {
-            by_uid: by_uid.collect(),
+            by_key: Track::by_key(&tracks),
             view,
             rules,
             tracks,
@@ -191,8 +194,8 @@ impl Rollout {
         match input {
             Input::Tick => {}
             Input::Seen(seen) => {
-                for uid in self.view.absorb(seen) {
-                    if let Some(index) = self.by_uid.get(&uid) {
+                for key in self.view.absorb(seen) {
+                    for index in self.by_key.get(&key).into_iter().flatten() {
                         self.tracks[*index].dirty = true;
                     }
                 }
@@ -431,7 +434,7 @@ impl Rollout {
         let seconds = seconds_between(self.started, now);
         let mut waiting: Vec<&Track> = self.tracks.iter().filter(|track| !track.verdict.holds()).collect();
         // a Service waits for a workload that is named then, too
-        waiting.sort_by_key(|track| track.backed);
+        waiting.sort_by_key(|track| !track.backers.is_empty());
         effects.extend(waiting.into_iter().take(REMINDED).map(|track| {
             let (object, progress) = (track.watched.applied.id.clone(), track.progress.clone());
             Effect::Say(RolloutEvent::Waiting { object, progress, seconds })
@@ -464,12 +467,4 @@ impl Rollout {
         let next = moments.into_iter().filter(|moment| *moment > now).min();
         effects.extend(next.map(Effect::WakeAt));
     }
-}
-
-/// Under which keys the view tells that a track's picture has changed.
-fn keys(track: &Track) -> impl Iterator<Item = String> {
-    let id = &track.watched.applied.id;
-    let service =
-        (id.kind == "Service").then(|| super::view::service_key(id.namespace.as_deref().unwrap_or_default(), &id.name));
-    std::iter::once(track.watched.applied.uid.clone()).chain(service)
 }

@@ -42,7 +42,7 @@ pub(crate) fn judge_saved(objects: &[Value], rules: &[StatusRule]) -> Vec<Worklo
         let scene = Scene::of(watched, &view);
         // without slices nothing is known of endpoints
         let is_known = watched.applied.id.kind == "Service" && !scene.children.is_empty();
-        let backed = is_known && backing.stands_behind(watched);
+        let backed = is_known && backing.runs_behind(watched);
         status(watched, &scene, look(watched, backed, &scene, &manner), &manner)
     };
     watched.iter().map(judge).collect()

@@ -101,45 +101,38 @@ pub(super) fn selections_at_rest(app: &str, watched: &[Watched]) -> Vec<Selectio
 /// A label in a namespace.
 type Label<'w> = (Option<&'w str>, &'w str, &'w Value);
 
-/// The labels of the pods that workloads are meant to run, found by any one of them.
-pub(super) struct Backing<'w>(HashMap<Label<'w>, Vec<&'w Map<String, Value>>>);
+/// The workloads by the labels of their pods, found by any one of them.
+pub(super) struct Backing<'w>(HashMap<Label<'w>, Vec<&'w Watched>>);
 
 impl<'w> Backing<'w> {
     pub(super) fn of(all: &'w [Watched]) -> Self {
-        Self::by(all, |watched| labels_of_pods(watched).filter(|_| wants_pods(watched)))
-    }
-
-    /// The same with workloads that are to run no pods.
-    pub(super) fn even_at_zero(all: &'w [Watched]) -> Self {
-        Self::by(all, labels_of_pods)
-    }
-
-    fn by(all: &'w [Watched], labels: impl Fn(&'w Watched) -> Option<&'w Map<String, Value>>) -> Self {
         let mut found: HashMap<_, Vec<_>> = HashMap::new();
-        for (namespace, labels) in all.iter().filter_map(|watched| Some((watched, labels(watched)?))) {
-            let namespace = namespace.applied.id.namespace.as_deref();
+        for (watched, labels) in all.iter().filter_map(|watched| Some((watched, labels_of_pods(watched)?))) {
+            let namespace = watched.applied.id.namespace.as_deref();
             for (key, value) in labels {
-                found.entry((namespace, key.as_str(), value)).or_default().push(labels);
+                found.entry((namespace, key.as_str(), value)).or_default().push(watched);
             }
         }
         Self(found)
     }
 
-    /// True where one of the workloads is meant to run pods that the Service selects.
-    pub(super) fn stands_behind(&self, service: &Watched) -> bool {
+    /// The workloads whose pods the Service selects.
+    pub(super) fn behind(&self, service: &Watched) -> Vec<&'w Watched> {
         let selector = read::at(&service.body, &["spec", "selector"]).and_then(Value::as_object);
         let namespace = service.applied.id.namespace.as_deref();
         let Some((selector, (key, value))) = selector.and_then(|selector| Some((selector, selector.iter().next()?)))
         else {
-            return false;
+            return Vec::new();
         };
         let sharing = self.0.get(&(namespace, key.as_str(), value)).into_iter().flatten();
-        { sharing }.any(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
+        let selects = |labels: &Map<String, Value>| selector.iter().all(|(key, value)| labels.get(key) == Some(value));
+        sharing.filter(|workload| labels_of_pods(workload).is_some_and(selects)).copied().collect()
     }
-}
 
-fn wants_pods(watched: &Watched) -> bool {
-    read::number(&watched.body, &["spec", "replicas"]).unwrap_or(1) > 0
+    /// True where one of them is meant to run pods, by its body.
+    pub(super) fn runs_behind(&self, service: &Watched) -> bool {
+        self.behind(service).iter().any(|workload| kinds::wants_pods(&workload.body))
+    }
 }
 
 /// The labels of the pods that a workload keeps running.

@@ -113,7 +113,7 @@ impl Standing {
         for watched in &roots {
             let manner =
                 Manner { rules: &self.rules, replies: &self.replies, changed: false, saved: false, now: Some(now) };
-            let backed = watched.applied.id.kind == "Service" && sees_slices && backing.stands_behind(watched);
+            let backed = watched.applied.id.kind == "Service" && sees_slices && backing.runs_behind(watched);
             let scene = Scene::of(watched, &self.view);
             let mut judgement = look(watched, backed, &scene, &manner);
             let due = self.settle(&mut judgement, &scene, now, &mut noticed);

@@ -1,6 +1,9 @@
 //! One watched object through time: what its judge said, since when, and what was told of it.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,7 +16,7 @@ use super::{
 };
 use crate::{
     kinds::{self, Baseline, Judgement, Observation, event_time, read},
-    model::{Exit, ObjectId, Problem, Progress, Question, Reply, RolloutEvent, Rules, Verdict, Watched},
+    model::{Applied, Exit, ObjectId, Problem, Progress, Question, Reply, RolloutEvent, Rules, Verdict, Watched},
 };
 
 /// Seconds for the first sight of an object after its apply.
@@ -26,8 +29,8 @@ const REST: f64 = 0.000_1;
 #[derive(Debug)]
 pub(super) struct Track {
     pub watched: Watched,
-    /// For a Service: a workload of this rollout stands behind it.
-    pub backed: bool,
+    /// For a Service: the workloads of this rollout whose pods it selects, and whether each was sent to run any.
+    pub backers: Vec<(Arc<Applied>, bool)>,
     /// When this deploy last wrote something, if not this.
     pub renewed: Option<Timestamp>,
     /// For a Service: nothing of this rollout is selected by it.
@@ -79,19 +82,43 @@ pub(super) struct Surroundings<'r> {
 impl Track {
     /// One for each object; a Service knows whether a workload among them stands behind it.
     pub(super) fn all(judged: Vec<Watched>, renewed: Option<Timestamp>, now: Timestamp) -> Vec<Self> {
-        let (backing, at_all) = (Backing::of(&judged), Backing::even_at_zero(&judged));
-        let is_backed = |watched: &Watched| watched.applied.id.kind == "Service" && backing.stands_behind(watched);
-        let aims: Vec<(bool, bool)> =
-            judged.iter().map(|watched| (is_backed(watched), !at_all.stands_behind(watched))).collect();
-        let new = |(watched, (backed, aimless))| Self { aimless, ..Self::new(watched, (backed, renewed), now) };
-        judged.into_iter().zip(aims).map(new).collect()
+        let backing = Backing::of(&judged);
+        let backer = |workload: &Watched| (Arc::clone(&workload.applied), kinds::wants_pods(&workload.body));
+        let backers = |watched: &Watched| match watched.applied.id.kind.as_str() {
+            "Service" => backing.behind(watched).into_iter().map(backer).collect(),
+            _ => Vec::new(),
+        };
+        let backers: Vec<Vec<(Arc<Applied>, bool)>> = judged.iter().map(backers).collect();
+        let new = |(watched, backers)| Self::new(watched, backers, (renewed, now));
+        judged.into_iter().zip(backers).map(new).collect()
     }
 
-    pub(super) fn new(watched: Watched, (backed, renewed): (bool, Option<Timestamp>), now: Timestamp) -> Self {
+    /// Which of them are looked at again, by what the view tells to have changed.
+    pub(super) fn by_key(tracks: &[Self]) -> HashMap<String, Vec<usize>> {
+        let mut by_key: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, track) in tracks.iter().enumerate() {
+            track.keys().for_each(|key| by_key.entry(key).or_default().push(index));
+        }
+        by_key
+    }
+
+    /// The uids of an object and of what stands behind it, and the key of a Service's EndpointSlices.
+    fn keys(&self) -> impl Iterator<Item = String> {
+        let id = &self.watched.applied.id;
+        let slices = (id.kind == "Service").then(|| service_key(id.namespace.as_deref().unwrap_or_default(), &id.name));
+        let backers = self.backers.iter().map(|(workload, _)| workload.uid.clone());
+        std::iter::once(self.watched.applied.uid.clone()).chain(slices).chain(backers)
+    }
+
+    fn new(
+        watched: Watched,
+        backers: Vec<(Arc<Applied>, bool)>,
+        (renewed, now): (Option<Timestamp>, Timestamp),
+    ) -> Self {
         Self {
-            backed,
             renewed,
-            aimless: false,
+            aimless: backers.is_empty(),
+            backers,
             verdict: Verdict::Waiting { problem: None },
             progress: Progress::default(),
             warnings: Vec::new(),
@@ -128,6 +155,7 @@ impl Track {
         let live = around.view.find(&self.watched.applied.id);
         let children = self.children(around.view, live);
         let events = self.events(around.view, live, &children);
+        let backed = self.is_backed(around.view);
         let baseline = self.baseline.get_or_insert_with(|| baseline(&self.watched, &children));
         if self.watched.applied.id.kind != "Service" {
             self.steps.extend(self.traced.news(&self.watched.applied.id, &children, &events, around.now));
@@ -147,7 +175,7 @@ impl Track {
             baseline,
             changed: self.watched.changed,
             renewed: self.renewed,
-            backed: self.backed,
+            backed,
             aimless: self.aimless,
             closing: around.closing,
             saved: false,
@@ -231,6 +259,11 @@ impl Track {
         let due = later(since, seconds);
         (self.since, self.due) = (Some((code, since)), (due > now).then_some(due));
         due <= now
+    }
+
+    /// A workload behind it is meant to run pods now: whoever scales it has the last word.
+    fn is_backed(&self, view: &View) -> bool {
+        self.backers.iter().any(|(workload, sent)| view.find(&workload.id).map_or(*sent, kinds::wants_pods))
     }
 
     fn children<'v>(&self, view: &'v View, live: Option<&'v Value>) -> Vec<&'v Value> {

@@ -155,3 +155,15 @@ fn a_count_that_leaves_the_manifest_stays_in_the_cluster() {
     project.run(&["deploy"]).expect(0);
     assert_eq!(counts.end(), ["2"]);
 }
+
+/// Its Service has nothing to wait for.
+#[test]
+fn a_workload_that_somebody_scaled_to_nothing_is_ready() {
+    let project = Project::pushed("tonothing");
+    project.write("kubernetes/web.yaml", &web(&project, "", "one"));
+    project.run(&["deploy"]).expect(0);
+    project.bench.kubectl(&["-n", &project.namespace("qa"), "scale", "deployment/web", "--replicas=0"]);
+    project.write("kubernetes/web.yaml", &web(&project, "", "two"));
+    let run = project.run(&["deploy", "--timeout", "15s"]).expect(0);
+    run.says("service/web ready").never_says("service/web waiting");
+}
