@@ -50,7 +50,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
     }
 }
 
-fn phase_reason(pod: &Value) -> String {
+pub(super) fn phase_reason(pod: &Value) -> String {
     let status = |key| read::text(pod, &["status", key]);
     [status("reason"), status("message")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(": ")
 }

@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{
     Judgement, Observation,
     command::{self, in_namespace},
-    finding::{Finding, Weight},
+    finding::{Finding, TWO_LOOKS, Weight},
     pod, read,
 };
 use crate::model::{Evidence, Exit, Problem, Progress, Question, Reply, Verdict};
@@ -65,7 +66,7 @@ impl<'o, 's> Workload<'o, 's> {
             let ready = Judgement { progress, pods: uids(&alive), ..Judgement::ready() };
             return ready.warn(self.came_through(&alive));
         }
-        let worst = self.worst(&alive);
+        let worst = graver(self.worst(&alive), self.lost());
         let awaiting = self.awaiting(&alive, worst.as_ref());
         let mut judgement = match worst {
             Some(alike) => self.found(&alike),
@@ -151,11 +152,35 @@ impl<'o, 's> Workload<'o, 's> {
                 None => found.push(Alike { finding, first: pod, count: 1 }),
             }
         }
-        found.into_iter().reduce(
-            |worst, next| {
-                if next.finding.weight.rank() > worst.finding.weight.rank() { next } else { worst }
-            },
-        )
+        found.into_iter().fold(None, |worst, next| graver(worst, Some(next)))
+    }
+
+    /// The pods that ended for one reason and were made again, where they are too many: each that is wanted may end as often
+    /// as a container, for of many a few are evicted and made good elsewhere. A Job counts its own.
+    fn lost(&self) -> Option<Alike<'o>> {
+        let id = &self.o.applied.id;
+        if id.kind == "Job" || !self.o.changed || self.o.saved {
+            return None;
+        }
+        let made = |pod: &Value| read::text(pod, &["metadata", "creationTimestamp"]).parse::<Timestamp>().ok();
+        let applied: Option<Timestamp> = self.o.applied.at.as_deref().and_then(|at| at.parse().ok());
+        let mut lost: HashMap<&str, Vec<&'o Value>> = HashMap::new();
+        let failed = |pod: &&&Value| read::text(pod, &["status", "phase"]) == "Failed";
+        for pod in self.pods.iter().filter(failed).filter(|pod| made(pod) >= applied) {
+            lost.entry(read::text(pod, &["status", "reason"])).or_default().push(pod);
+        }
+        lost.remove("");
+        let pods = lost.into_values().max_by_key(Vec::len)?;
+        let last = pods.iter().copied().max_by_key(|pod| made(pod))?;
+        let forgiven = usize::try_from(self.o.rules.restarts).unwrap_or(usize::MAX).saturating_mul(self.wanted.max(1));
+        let command = command::describe(&read::id(last));
+        let finding = Finding::new("pod-failed", Weight::Grace(TWO_LOOKS), pod::phase_reason(last))
+            .hint(format!("correct what the pod asks of its node: {command} shows all that is told of the last one"));
+        let finding = match pod::failure(last) {
+            Some((container, _, previous)) => finding.log_of(container, previous),
+            None => finding,
+        };
+        (pods.len() > forgiven).then_some(Alike { finding, first: last, count: pods.len() })
     }
 
     /// The verdict of a finding, with its evidence and what must be asked for it.
@@ -260,6 +285,14 @@ impl<'o, 's> Workload<'o, 's> {
     }
 }
 
+/// The graver one; of two alike the first.
+fn graver<'o>(one: Option<Alike<'o>>, other: Option<Alike<'o>>) -> Option<Alike<'o>> {
+    match (one, other) {
+        (Some(one), Some(other)) if other.finding.weight.rank() > one.finding.weight.rank() => Some(other),
+        (one, other) => one.or(other),
+    }
+}
+
 fn uids(pods: &[&Value]) -> Vec<String> {
     pods.iter().map(|pod| read::uid(pod).to_owned()).collect()
 }
@@ -268,6 +301,7 @@ fn lead(finding: &Finding) -> &'static str {
     match finding.code {
         "not-ready" => "does not get ready",
         "node-not-ready" => "is not ready",
+        "pod-failed" => "cannot keep its pods",
         "liveness-killing" | "oom-killed" => "does not stay up",
         _ => "does not start",
     }

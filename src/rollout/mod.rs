@@ -899,6 +899,40 @@ mod tests {
         assert_eq!(said(&story), "ready");
     }
 
+    #[test]
+    fn pods_that_end_again_and_again_are_no_progress_for_long() {
+        let web = deployment("web", 1);
+        let ended = |number: usize| {
+            let mut pod = owned("Pod", &format!("web-{number}"), "web-new");
+            pod["status"] = json!({"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory."});
+            pod
+        };
+        let mut story = Story::of(vec![web.clone()], &[live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2")]);
+        let mut before = ended(0);
+        before["metadata"]["creationTimestamp"] = json!("2026-05-04T11:00:00Z");
+        story.see(before);
+        for number in 1..3 {
+            story.see(ended(number));
+        }
+        story.pass(20.0);
+        assert!(story.end.is_none(), "as many as are forgiven");
+        story.see(ended(3));
+        story.see(pod("web-4", "web-new", starting(), 0));
+        assert!(story.end.is_none(), "two looks");
+        story.pass(2.1);
+        story.answer(Reply::LogUnavailable("gone".into()));
+        let (code, exit, text) = story.finding();
+        assert_eq!((code, exit), ("pod-failed", Exit::Rollout));
+        assert_eq!(text, "deployment/web cannot keep its pods: Evicted: The node was low on memory.");
+
+        // one after the other of many, each made good
+        let many = deployment("web", 9);
+        let mut story = Story::of(vec![many.clone()], &[live(&many, [2, 9, 9, 0]), replica_set("web-new", "web", "2")]);
+        (0..9).for_each(|number| story.see(ended(number)));
+        story.pass(20.0);
+        assert!(story.end.is_none(), "{:?}", story.end);
+    }
+
     fn job(conditions: Value) -> (Watched, Value) {
         let job = watched("batch/v1", "Job", "migrate", json!({"template": {}, "ttlSecondsAfterFinished": 1}));
         let mut live = job.body.clone();

@@ -134,11 +134,18 @@ fn pods_that_are_refused_or_held() {
         object("v1", "LimitRange", "small", json!({"limits": [{"type": "Container", "max": {"memory": "32Mi"}}]}));
     let greedy = deployment(RUNS, json!({"resources": {"limits": {"memory": "64Mi"}}}));
     let paused = workload("Deployment", template(container(RUNS, json!({})), json!({})), json!({"paused": true}));
+    let sysctl = pod_of(RUNS, json!({"securityContext": {"sysctls": [{"name": "kernel.msgmax", "value": "65536"}]}}));
     check(vec![
         fails("quota", vec![quota.clone(), deployment(RUNS, json!({}))], "quota-exceeded", "exceeded quota: small"),
         fails("jobquota", vec![quota, job("true", json!({}))], "quota-exceeded", "exceeded quota"),
         fails("range", vec![range, greedy], "admission-denied", "maximum memory usage"),
         fails("paused", vec![paused], "paused", "is paused"),
+        fails(
+            "sysctl",
+            vec![sysctl],
+            "pod-failed",
+            "cannot keep its pods: SysctlForbidden: Pod was rejected: forbidden",
+        ),
     ]);
 }
 
