@@ -298,7 +298,7 @@ pub(super) fn release(
     };
     if let Some(record) = served_by_this_commit(application, images, (traffic, history)) {
         let again = render_to(record.color.as_deref())?;
-        if is_recorded(&again.release, record, traffic) {
+        if is_release_of(&again.release, record, application.checkout.settings.blue_green.as_ref()) {
             return Ok(again);
         }
     }
@@ -359,8 +359,8 @@ fn served_by_this_commit<'h>(
 
 /// True where all of a release was applied as it is: the manifests of one commit may differ, as another renderer's do. A Job is
 /// named after its release, and the Service that is switched goes its own way.
-fn is_recorded(release: &Release, record: &Record, traffic: Option<&Traffic>) -> bool {
-    let is_switched = |id: &ObjectId| traffic.is_some_and(|traffic| traffic.service == *id);
+fn is_release_of(release: &Release, record: &Record, blue_green: Option<&BlueGreen>) -> bool {
+    let is_switched = |id: &ObjectId| blue_green.is_some_and(|blue_green| blue_green.switches(id));
     let counts = |object: &&Rendered| object.id.kind != "Job" && !is_switched(&object.id);
     let recorded: HashMap<&ObjectId, &str> =
         record.applied.iter().map(|applied| (&applied.id, applied.hash.as_str())).collect();

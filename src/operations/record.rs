@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn only_what_a_job_says_itself_is_its_end() {
-        let failed = |code| Verdict::Failed { problem: Problem::new(code, Exit::Failed, "x") };
+        let failed = |code| Verdict::Failed { problem: Problem::new(code, Exit::Rollout, "x") };
         for (verdict, done, is_failed) in [
             (Verdict::Ready, true, false),
             (failed("job-failed"), false, true),
