@@ -1,6 +1,6 @@
 //! Why a controller cannot make pods.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::{
@@ -34,10 +34,14 @@ pub(super) fn creation_failure(o: &Observation<'_>, owner: &Value) -> Option<Fin
     (!is_over).then(|| if tells_of_now(o, event) { finding() } else { from_before(o, finding()) })
 }
 
+/// Seconds after the write of a quota in which a pod may still be refused for it: what it lets in stands in its status, which
+/// a controller writes.
+const LAG: SignedDuration = SignedDuration::from_secs(5);
+
 /// Between the list of events and the write that mends what they tell of, an owner that stays as it is may be refused once
-/// more. Event times are whole seconds.
+/// more, and a moment longer.
 fn tells_of_now(o: &Observation<'_>, event: &Value) -> bool {
-    let is_later = |written| event_time::of(event).is_none_or(|told| told > written);
+    let is_later = |written: Timestamp| event_time::of(event).is_none_or(|told| told.duration_since(written) > LAG);
     o.changed || o.renewed.is_none_or(is_later)
 }
 

@@ -789,7 +789,10 @@ mod tests {
         story.see(refused("2026-05-04T12:00:05Z"));
         story.pass(20.0);
         assert!(story.end.is_none(), "it was refused once more before the quota was written");
-        story.see(refused("2026-05-04T12:00:06Z"));
+        story.see(refused("2026-05-04T12:00:09Z"));
+        story.pass(20.0);
+        assert!(story.end.is_none(), "by the status of the quota, which follows");
+        story.see(refused("2026-05-04T12:00:11Z"));
         story.pass(3.0);
         assert_eq!(story.finding().0, "quota-exceeded", "it has tried again");
     }
