@@ -95,7 +95,7 @@ pub(crate) fn replicas(
             let again = || Replicas { first: object.clone(), handed_over: None, sent: object.clone(), moves: true };
             Counted { replicas: moves.then(again), told: None }
         }
-        (None, Some(asked)) => match set_by_others(live).filter(|_| !ours) {
+        (None, Some(asked)) => match set_by_others(live, count).filter(|_| !ours) {
             Some(other) => {
                 Counted { replicas: Some(left(object, None)), told: Some(kept(&object.id, count, asked, other, now)) }
             }
@@ -107,16 +107,23 @@ pub(crate) fn replicas(
 /// What is told of an object that is not written because nobody touched it: a count that a person set stays told.
 pub(crate) fn kept_by_hand(object: &Rendered, live: &Value, now: jiff::Timestamp) -> Option<String> {
     let count = live.pointer("/spec/replicas").and_then(Value::as_i64)?;
-    let is_by_hand = |entry: &&Value| entry["manager"].as_str().is_some_and(is_person);
-    let other = set_by_others(live).filter(is_by_hand)?;
+    let is_by_hand = |other: &Other<'_>| match other {
+        Other::Entry(entry) => entry["manager"].as_str().is_some_and(is_person),
+        Other::Unnamed => true,
+    };
+    let other = set_by_others(live, count).filter(is_by_hand)?;
     let asked = wanted(object).filter(|asked| *asked != count)?;
     Some(kept(&object.id, count, asked, other, now))
 }
 
-fn kept(id: &ObjectId, count: i64, asked: i64, other: &Value, now: jiff::Timestamp) -> String {
-    let by = match other["manager"].as_str() {
-        Some(manager) if !is_person(manager) && !is_ours(manager) => "set by an autoscaler that is gone".to_owned(),
-        _ => set_by(other, now),
+fn kept(id: &ObjectId, count: i64, asked: i64, other: Other<'_>, now: jiff::Timestamp) -> String {
+    let by = match other {
+        Other::Unnamed if count == 0 => "somebody scaled it to nothing".to_owned(),
+        Other::Unnamed => "somebody scaled it to nothing, and up again".to_owned(),
+        Other::Entry(entry) => match entry["manager"].as_str() {
+            Some(manager) if !is_person(manager) && !is_ours(manager) => "set by an autoscaler that is gone".to_owned(),
+            _ => set_by(entry, now),
+        },
     };
     format!(
         "{id}: kept {count} replicas, the manifest says {asked}: {by} \
@@ -162,14 +169,26 @@ fn our_owner(live: &Value) -> Option<&Value> {
     owners(live).find(|entry| is_our_apply(entry))
 }
 
-/// The person or controller that set the count, rather than a manifest; the newest.
-fn set_by_others(live: &Value) -> Option<&Value> {
+/// Who set a count, rather than a manifest.
+#[derive(Clone, Copy)]
+enum Other<'l> {
+    /// The entry of a person or controller.
+    Entry(&'l Value),
+    /// Somebody who scaled to nothing: from then on no manager owns the count, whatever it is scaled to.
+    Unnamed,
+}
+
+/// The person or controller that set the count; the newest. What nobody owns is the default of 1, or was scaled to nothing.
+fn set_by_others(live: &Value, count: i64) -> Option<Other<'_>> {
+    if owners(live).next().is_none() {
+        return (count != 1).then_some(Other::Unnamed);
+    }
     let is_other = |entry: &&Value| {
         let manager = entry["manager"].as_str().unwrap_or_default();
         let scaled = entry["subresource"] == "scale";
         scaled || (is_person(manager) && !is_of_a_manifest(entry) && !is_ours(manager))
     };
-    owners(live).filter(is_other).max_by_key(|entry| entry["time"].as_str())
+    owners(live).filter(is_other).max_by_key(|entry| entry["time"].as_str()).map(Other::Entry)
 }
 
 #[cfg(test)]
@@ -251,6 +270,10 @@ mod tests {
             (Some(3), Some(live(20, &[HAND])), None, "- - - false", true),
             (Some(3), Some(live(20, &[("kubectl-edit", "Update", None)])), None, "- - - false", true),
             (Some(3), Some(live(20, &[SCALER])), None, "- - - false", true),
+            // scaled to nothing, and up again: nobody's; so is the default
+            (Some(3), Some(live(0, &[])), None, "- - - false", true),
+            (Some(3), Some(live(5, &[])), None, "- - - false", true),
+            (Some(3), Some(live(1, &[])), None, "as rendered", false),
             // and came round to the manifest
             (Some(3), Some(live(3, &[HAND])), None, "3 - 3 true", false),
             (Some(3), Some(live(3, &[OURS, HAND])), None, "as rendered", false),
@@ -274,6 +297,8 @@ mod tests {
         assert_eq!(kept_by_hand(&web(Some(3)), &live(20, &[HAND]), now).as_deref(), Some(text));
         assert_eq!(kept_by_hand(&web(Some(3)), &live(20, &[SCALER]), now), None);
         assert_eq!(kept_by_hand(&web(Some(20)), &live(20, &[HAND]), now), None);
+        let nothing = kept_by_hand(&web(Some(3)), &live(0, &[]), now).expect("a word");
+        assert!(nothing.contains("kept 0 replicas, the manifest says 3: somebody scaled it to nothing ("), "{nothing}");
     }
 
     #[test]

@@ -145,6 +145,31 @@ fn a_count_set_by_hand_is_kept_until_it_is_set_back() {
     assert_eq!(count(), 1);
 }
 
+/// The server forgets whose a count of nothing is, and whose it is from then on.
+#[test]
+fn what_was_scaled_to_nothing_by_hand_stays_so() {
+    let project = Project::pushed("tozero");
+    let namespace = project.namespace("qa");
+    let count = || project.bench.get(&namespace, &["deployment", "web"])["spec"]["replicas"].clone();
+    let scale = |to: &str| project.bench.kubectl(&["-n", &namespace, "scale", "deployment/web", to]);
+    project.run(&["deploy"]).expect(0);
+    scale("--replicas=0");
+    project.write("kubernetes/web.yaml", &web(&project, "  replicas: 2\n", "one"));
+    for _ in ["changed", "unchanged"] {
+        project.run(&["deploy"]).expect(0).says("kept 0 replicas, the manifest says 2: somebody scaled it to nothing");
+        assert_eq!(count(), 0);
+    }
+    scale("--replicas=3");
+    project.write("kubernetes/web.yaml", &web(&project, "  replicas: 2\n", "two"));
+    project.run(&["deploy"]).expect(0).says("kept 3 replicas").says("and up again");
+    assert_eq!(count(), 3);
+    scale("--replicas=2");
+    project.run(&["deploy"]).expect(0).never_says("kept");
+    project.write("kubernetes/web.yaml", &web(&project, "  replicas: 1\n", "two"));
+    project.run(&["deploy"]).expect(0).never_says("kept");
+    assert_eq!(count(), 1);
+}
+
 #[test]
 fn a_count_that_leaves_the_manifest_stays_in_the_cluster() {
     let project = Project::pushed("dropped");
