@@ -21,6 +21,8 @@ use super::{
 const WRITERS: usize = 16;
 /// A node that says nothing for 40 seconds is taken for dead.
 const HEARTBEAT: Duration = Duration::from_secs(8);
+/// How often it is looked whether enough pods were told of.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// How the containers of a pod do, once they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +30,10 @@ pub enum Health {
     Ready,
     /// They run, and are never ready.
     Hangs,
-    /// It has ended with code 3 three times.
-    Crashes,
+    /// It has ended with code 3 three times; told once so many pods were told of, for a crash ends a run soon.
+    Crashes {
+        after: usize,
+    },
 }
 
 /// The node, until the value is gone.
@@ -133,6 +137,11 @@ async fn write(
         let text = |field: &str| pod["metadata"][field].as_str().unwrap_or_default().to_owned();
         let path = format!("/api/v1/namespaces/{}/pods/{}/status", text("namespace"), text("name"));
         let health = health(&pod);
+        if let Health::Crashes { after } = health {
+            while written.lock().expect("what was written").len() < after {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
         for status in [creating(&pod), started(&pod, health)] {
             // a pod that is gone again needs no status
             connection.send(Method::PATCH, &path, &json!({"status": status})).await;
@@ -171,7 +180,7 @@ fn creating(pod: &Value) -> Value {
 fn started(pod: &Value, health: Health) -> Value {
     let (restarts, states) = match health {
         Health::Ready | Health::Hangs => (0, json!({"state": {"running": {"startedAt": now()}}})),
-        Health::Crashes => {
+        Health::Crashes { .. } => {
             let waits = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container"}});
             let ended =
                 json!({"terminated": {"exitCode": 3, "reason": "Error", "startedAt": now(), "finishedAt": now()}});
