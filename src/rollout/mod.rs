@@ -431,6 +431,15 @@ mod tests {
         story.see(live(&database, [2, 1, 1, 1]));
         story.pass(6.0);
         assert_eq!(story.end().problems, []);
+
+        let mut story = Story::of(vec![web.clone(), database.clone()], &seen[..3]);
+        story.see(live(&database, [1, 0, 0, 0]));
+        story.pass(10.0);
+        assert!(story.end.is_none(), "its controller has not even seen it");
+        story.pass(51.0);
+        story.answer(Reply::LogUnavailable("gone".into()));
+        story.answer(Reply::LogUnavailable("gone".into()));
+        assert_eq!(story.finding().0, "crash-loop", "and not for ever");
     }
 
     #[test]

@@ -336,12 +336,14 @@ pub(super) fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
     to.duration_since(from).as_secs_f64()
 }
 
-/// It makes its way and nothing speaks against it.
+/// Its pods make their way, or its controller is yet to make them, and nothing speaks against it.
 pub(super) fn is_starting(track: &Track) -> bool {
+    let id = &track.watched.applied.id;
     match &track.verdict {
         Verdict::Waiting { problem } => {
+            let runs_pods = kinds::find(&id.group, &id.kind).is_some_and(|kind| kind.template.is_some());
             let harmless = |problem: &Problem| matches!(problem.code, "not-ready" | "volume-failing");
-            track.progress.wanted > 0 && problem.as_ref().is_none_or(harmless)
+            runs_pods && problem.as_ref().is_none_or(harmless)
         }
         _ => false,
     }
