@@ -13,7 +13,7 @@ import (
 type options struct {
 	workshop
 	kubeconfig, audit, results, kept string
-	quick, keep                      bool
+	quick, keep, memory              bool
 	// numbers of objects; all that are usual if none is named
 	sizes []int
 	// the round trips to the API server
@@ -22,7 +22,7 @@ type options struct {
 
 // isWhole is true where all is measured that there is to measure.
 func (o options) isWhole() bool {
-	return len(o.sizes) == 0 && len(o.distances) == len(usual)
+	return len(o.sizes) == 0 && len(o.distances) == len(usual) && !o.memory
 }
 
 func parse(arguments []string) (options, error) {
@@ -38,6 +38,7 @@ func parse(arguments []string) (options, error) {
 	flags.StringVar(&o.kept, "kept", "", "the file with the results that these are compared with")
 	flags.BoolVar(&o.keep, "keep", false, "write these results over the kept ones")
 	flags.BoolVar(&o.quick, "quick", false, "a run of each, and only small sizes")
+	flags.BoolVar(&o.memory, "memory", false, "only the memory of many objects")
 	o.distances = usual
 	flags.Func("round-trip", "this round trip alone, in milliseconds: 0 or more", func(text string) error {
 		milliseconds, err := strconv.ParseUint(text, 10, 16)
@@ -102,6 +103,9 @@ func (m *measure) keep() error {
 
 // all measures in an order in which the larger sizes come last, since the cluster is still busy with them afterwards.
 func (m *measure) all(ctx context.Context, o options) error {
+	if o.memory {
+		return errors.Join(m.memory(ctx), m.keep())
+	}
 	sizes := o.sizes
 	switch {
 	case len(sizes) > 0:

@@ -130,13 +130,17 @@ type ended struct {
 	memory float64
 }
 
-// call runs a command to its end. Its peak of memory is at least that of this program, from which it is forked; that
-// stays small.
+// call runs a command to its end.
 func (w workshop) call(ctx context.Context, command *exec.Cmd) (ended, error) {
 	var output, said bytes.Buffer
 	command.Stdout, command.Stderr = &output, &said
 	began := time.Now()
-	err := command.Run()
+	err := command.Start()
+	var peak func() float64
+	if err == nil {
+		peak = watchMemory(command.Process.Pid)
+		err = command.Wait()
+	}
 	took := time.Since(began)
 	if ctx.Err() != nil {
 		return ended{}, errors.New("interrupted")
@@ -145,8 +149,42 @@ func (w workshop) call(ctx context.Context, command *exec.Cmd) (ended, error) {
 		return ended{}, fmt.Errorf("%s: %w\n%s%s", strings.Join(command.Args, " "), err,
 			last(said.Bytes()), last(output.Bytes()))
 	}
-	usage := command.ProcessState.SysUsage().(*syscall.Rusage)
-	return ended{took, output.Bytes(), float64(usage.Maxrss) * 1024 / 1e6}, nil
+	return ended{took, output.Bytes(), peak()}, nil
+}
+
+// watchMemory looks every few milliseconds at the most memory that a process has held so far; the function that it answers
+// ends that, and tells the peak in MB of a million bytes. What a process that has ended says of itself (ru_maxrss) is at
+// least what the program held that started it.
+func watchMemory(process int) func() float64 {
+	ended, peak := make(chan struct{}), make(chan float64)
+	go func() {
+		most := 0.0
+		for {
+			most = max(most, heldMost(process))
+			select {
+			case <-ended:
+				peak <- most
+				return
+			case <-time.After(2 * time.Millisecond):
+			}
+		}
+	}()
+	return func() float64 {
+		close(ended)
+		return <-peak
+	}
+}
+
+// heldMost reads VmHWM of proc_pid_status(5), which is in kB; 0 for a process that has ended.
+func heldMost(process int) float64 {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", process))
+	for line := range strings.Lines(string(status)) {
+		if text, found := strings.CutPrefix(line, "VmHWM:"); found {
+			kilobytes, _ := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(text), "kB")), 64)
+			return kilobytes * 1024 / 1e6
+		}
+	}
+	return 0
 }
 
 // last is the end of a text that may be long.

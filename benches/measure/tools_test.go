@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/exec"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +25,21 @@ func TestWhatIsWaitedForIsLeftOut(t *testing.T) {
 	if _, err := waited([]byte(outcome)); err == nil {
 		t.Error("nothing was written, and nobody says so")
 	}
+}
+
+func TestAProcessIsNotAsLargeAsTheProgramThatStartsIt(t *testing.T) {
+	held := make([]byte, 256<<20)
+	for place := 0; place < len(held); place += 4096 {
+		held[place] = 1
+	}
+	done, err := workshop{folder: t.TempDir()}.call(t.Context(), exec.Command("sleep", "0.1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if done.memory <= 0 || done.memory > 50 {
+		t.Errorf("it held %v MB", done.memory)
+	}
+	runtime.KeepAlive(held)
 }
 
 func TestTheMixOfObjects(t *testing.T) {

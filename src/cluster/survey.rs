@@ -18,7 +18,7 @@ use super::{
     request::{Call, JSON, object_path},
 };
 use crate::model::{
-    Applied, Definition, Live, ObjectId, Redactor, Rendered, Resource, Selection, Slim, is_our_apply, is_ours,
+    Applied, Definition, Live, MANAGER, ObjectId, Redactor, Rendered, Resource, Selection, Slim, is_our_apply, is_ours,
     our_template, shrink_to_fit,
 };
 
@@ -282,8 +282,8 @@ fn clean(body: &mut Value, redactor: &Redactor) {
     }
 }
 
-/// Half of an object's text is about who wrote it: only who wrote into a pod template stays, of ourselves with the hash of the
-/// fields and of others without them.
+/// Half of an object's text is about who wrote it: only who wrote into a pod template stays, of others without the fields and of
+/// ourselves with nothing but a hash of them.
 pub(super) fn thin_managed_fields(body: &mut Value) {
     const TEMPLATE: &str = "/fieldsV1/f:spec/f:template";
     let ours = our_template(body);
@@ -294,8 +294,10 @@ pub(super) fn thin_managed_fields(body: &mut Value) {
     let stays = |entry: &Value| is_our_apply(entry) || is_other(entry) && !of_a_controller(entry);
     entries.retain(|entry| entry.pointer(TEMPLATE).is_some() && stays(entry));
     for entry in &mut entries {
-        let fields = if is_our_apply(entry) { serde_json::json!(ours) } else { serde_json::json!({}) };
-        entry["fieldsV1"] = serde_json::json!({"f:spec": {"f:template": fields}});
+        match is_our_apply(entry) {
+            true => *entry = serde_json::json!({"manager": MANAGER, "operation": "Apply", "fieldsV1": ours}),
+            false => entry["fieldsV1"] = serde_json::json!({"f:spec": {"f:template": {}}}),
+        }
     }
     if !entries.is_empty() {
         metadata.insert("managedFields".to_owned(), Value::Array(entries));
@@ -389,7 +391,7 @@ mod tests {
         assert_eq!(
             body["metadata"]["managedFields"],
             json!([
-                entry("shipway", "Apply", json!({"f:template": ours})),
+                {"manager": "shipway", "operation": "Apply", "fieldsV1": ours},
                 entry("kubectl-set", "Update", json!({"f:template": {}})),
             ])
         );

@@ -29,6 +29,14 @@ pub(crate) fn slim(resource: &Resource, object: &mut Value) {
     retain(object.get_mut("spec"), |key| !MANNERS.contains(&key));
     let Some(path) = kind.template else { return };
     let is_pod = path.is_empty();
+    for owner in object.pointer_mut("/metadata/ownerReferences").and_then(Value::as_array_mut).into_iter().flatten() {
+        retain(Some(owner), |key| matches!(key, "uid" | "controller"));
+    }
+    if resource.kind == "Deployment" {
+        // how long it may take is judged here, and not by its controller
+        let conditions = object.pointer_mut("/status/conditions").and_then(Value::as_array_mut);
+        conditions.into_iter().for_each(|all| all.retain(|condition| condition["type"] == "ReplicaFailure"));
+    }
     if resource.kind == "ReplicaSet" && read::controller(object).is_some() {
         // its Deployment is judged, and has the same
         retain(object.get_mut("metadata"), |key| key != "labels");
@@ -72,8 +80,16 @@ mod tests {
             json!({"spec": {"replicas": 2, "template": {
                 "metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "web", "image": "web:1"}]}}}})
         );
+        let conditions = json!([{"type": "Progressing"}, {"type": "ReplicaFailure"}, {"type": "Available"}]);
+        assert_eq!(
+            slim("Deployment", json!({"status": {"conditions": conditions}})),
+            json!({"status": {"conditions": [{"type": "ReplicaFailure"}]}})
+        );
         let owned = |metadata: Value, spec: Value| json!({"metadata": metadata, "spec": spec});
         let owners = json!([{"uid": "1", "controller": true}]);
+        let named =
+            json!({"metadata": {"ownerReferences": [{"kind": "Job", "name": "a", "uid": "1", "controller": true}]}});
+        assert_eq!(slim("Pod", named), json!({"metadata": {"ownerReferences": owners}}));
         assert_eq!(
             slim(
                 "ReplicaSet",

@@ -46,11 +46,11 @@ pub fn is_our_apply(entry: &Value) -> bool {
 }
 
 /// SHA-256 of what of our own apply's entry (`fieldsV1`) lies in the pod template: another one once somebody else has changed or
-/// taken away any of it. None where it has nothing there. What is watched may hold the hash in the fields' place.
+/// taken away any of it. None where it has nothing there. What is watched holds the hash in the place of all fields.
 pub fn our_template(body: &Value) -> Option<String> {
-    match managed_fields(body).find(|entry| is_our_apply(entry))?.pointer("/fieldsV1/f:spec/f:template")? {
+    match &managed_fields(body).find(|entry| is_our_apply(entry))?["fieldsV1"] {
         Value::String(hash) => Some(hash.clone()),
-        fields => Some(hex(&Sha256::digest(fields.to_string()))),
+        fields => Some(hex(&Sha256::digest(fields.pointer("/f:spec/f:template")?.to_string()))),
     }
 }
 
