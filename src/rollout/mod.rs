@@ -1023,6 +1023,23 @@ mod tests {
     }
 
     #[test]
+    fn a_job_is_explained_by_a_pod_that_was_deleted_with_it() {
+        let (watched, running) = job(json!([]));
+        let mut pod = owned("Pod", "migrate-x", "migrate");
+        pod["metadata"]["labels"] = json!({"batch.kubernetes.io/job-name": "migrate"});
+        let end = json!({"terminated": {"exitCode": 5, "reason": "Error"}});
+        pod["status"] = json!({"phase": "Failed", "containerStatuses": [{"name": "web", "state": end}]});
+        let mut story = Story::of(vec![watched], &[running]);
+        story.see(pod.clone());
+        story.lose(pod);
+        story.see(job(json!([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}])).1);
+        story.pass(11.0);
+        let (code, _, text) = story.finding();
+        assert_eq!(code, "job-failed");
+        assert!(text.contains("container `web` exits with code 5"), "{text}");
+    }
+
+    #[test]
     fn one_cause_is_told_once() {
         let (mut web, mut worker) = (deployment("web", 2), deployment("worker", 1));
         web.images.clear();

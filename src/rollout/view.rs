@@ -125,6 +125,8 @@ impl View {
                 touched.extend(self.insert(list, object, true));
                 touched
             }
+            // it went with its Job, whose end may be told later than that of its pod
+            Seen::Deleted { object, .. } if explains_a_job(&object) => Vec::new(),
             Seen::Deleted { object, .. } => self.remove(list, &key(&object)),
         }
     }
@@ -267,4 +269,11 @@ fn owner(object: &Value) -> Option<String> {
         }
         _ => read::controller(object).map(str::to_owned),
     }
+}
+
+/// True for a pod of a Job that has failed: the reason for the Job's own end.
+fn explains_a_job(object: &Value) -> bool {
+    read::is_kind(object, "Pod")
+        && read::text(object, &["status", "phase"]) == "Failed"
+        && read::at(object, &["metadata", "labels", "batch.kubernetes.io/job-name"]).is_some()
 }
