@@ -295,21 +295,32 @@ impl Record {
 }
 
 impl Applied {
+    /// What is known by its name alone: no apply has answered about it.
+    pub fn named(id: ObjectId, resource: Resource) -> Self {
+        Self {
+            id,
+            resource,
+            uid: String::new(),
+            generation: 0,
+            resource_version: String::new(),
+            hash: String::new(),
+            ours: None,
+            template: None,
+            at: None,
+        }
+    }
+
     /// What an apply answered with this body, or would have for a body that equals what was rendered; without what
     /// managedFields tell.
     pub fn of(object: &Rendered, body: &Value) -> Self {
         let metadata = &body["metadata"];
         let text = |field: &str| metadata[field].as_str().unwrap_or_default().to_owned();
         Self {
-            id: object.id.clone(),
-            resource: object.resource.clone(),
             uid: text("uid"),
             generation: metadata["generation"].as_i64().unwrap_or_default(),
             resource_version: text("resourceVersion"),
             hash: object.hash.clone(),
-            ours: None,
-            template: None,
-            at: None,
+            ..Self::named(object.id.clone(), object.resource.clone())
         }
     }
 }

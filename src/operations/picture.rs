@@ -79,17 +79,7 @@ fn any_of(group: &str, kind: &str, namespace: &str) -> Option<Arc<Applied>> {
     let resource = kinds::find(group, kind)?.resource();
     let (group, kind) = (group.to_owned(), kind.to_owned());
     let id = ObjectId { group, kind, namespace: Some(namespace.to_owned()), name: String::new() };
-    Some(Arc::new(Applied {
-        id,
-        resource,
-        uid: String::new(),
-        generation: 0,
-        resource_version: String::new(),
-        hash: String::new(),
-        ours: None,
-        template: None,
-        at: None,
-    }))
+    Some(Arc::new(Applied::named(id, resource)))
 }
 
 /// The environment as it is at this moment.

@@ -302,17 +302,8 @@ mod tests {
     #[test]
     fn only_the_very_object_that_a_record_names_is_recorded() {
         let found = found(2, "ConfigMap");
-        let applied = Applied {
-            id: found[0].id.clone(),
-            resource: found[0].resource.clone(),
-            uid: "0".into(),
-            generation: 0,
-            resource_version: String::new(),
-            hash: String::new(),
-            ours: None,
-            template: None,
-            at: None,
-        };
+        let (id, resource) = (found[0].id.clone(), found[0].resource.clone());
+        let applied = Applied { uid: "0".into(), ..Applied::named(id, resource) };
         let record = Record { applied: vec![applied.into()], ..Record::sample(1, RecordState::Failed) };
         let is_recorded = |live: &Live| is_recorded(live, &[&record], &[]);
         let again = Live { body: found[1].body.clone(), ..found[0].clone() };

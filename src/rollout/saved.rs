@@ -71,17 +71,7 @@ pub(super) fn as_applied(object: &Value) -> Watched {
         plural: String::new(),
         namespaced: id.namespace.is_some(),
     });
-    let applied = Applied {
-        id,
-        resource,
-        uid: read::uid(object).to_owned(),
-        generation: 0,
-        resource_version: String::new(),
-        hash: String::new(),
-        ours: None,
-        template: None,
-        at: None,
-    };
+    let applied = Applied { uid: read::uid(object).to_owned(), ..Applied::named(id, resource) };
     Watched {
         applied: Arc::new(applied),
         body: object.clone(),
