@@ -7,7 +7,7 @@ use super::{
     command::in_namespace,
     creation::creation_failure,
     observation::{is_applied, present},
-    read,
+    pod, read,
     workload::{Workload, pods_of},
 };
 use crate::model::{Progress, Stage, Verdict};
@@ -42,6 +42,7 @@ fn judge(o: &Observation<'_>) -> Judgement {
     }
     let (wanted, ready) = counts(live);
     let pods = pods_of(o.children, read::uid(live));
+    let begins = pods.iter().any(|pod| pod::is_alive(pod) && pod::has_not_begun(pod));
     let workload = Workload { wanted, creation: creation_failure(o, live), ..Workload::new(o, pods) };
     let mut judgement = workload.judge();
     judgement.progress.ready = ready;
@@ -51,7 +52,8 @@ fn judge(o: &Observation<'_>) -> Judgement {
         // a Job's pod has to end, not to get ready
         judgement.clue = problem.take();
     }
-    if judgement.verdict == (Verdict::Waiting { problem: None }) {
+    // until its first container starts, its pod says what it waits for
+    if judgement.verdict == (Verdict::Waiting { problem: None }) && !begins {
         judgement.progress.awaiting = Some("the job to end".to_owned());
     }
     judgement

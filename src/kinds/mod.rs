@@ -285,8 +285,8 @@ mod tests {
         facts.chain(without_hint.map(|problem| format!("no hint of its own: {problem:?}"))).collect()
     }
 
-    /// What the fixture wants told beside the text: `# fact: node node1`, `# hint: logs web-0`, `# reads: web previous`; or left out
-    /// of the facts: `# untold: failed to sync`.
+    /// What the fixture wants told beside the text: `# fact: node node1`, `# hint: logs web-0`, `# reads: web previous`,
+    /// `# awaits: the job to end`; or left out of the facts: `# untold: failed to sync`.
     fn untold(header: &Header, judgement: &Judgement) -> Vec<String> {
         let told = judgement.verdict.problem().or(judgement.clue.as_ref());
         let facts = told.iter().flat_map(|problem| &problem.evidence);
@@ -300,7 +300,8 @@ mod tests {
         });
         let unwanted = header.get("untold").filter(|part| facts.iter().any(|line| line.contains(part)));
         let unwanted = unwanted.map(|part| format!("told all the same: {part}"));
-        let lists = [("fact", facts), ("hint", hints), ("reads", reads.collect())];
+        let awaits: Vec<String> = judgement.progress.awaiting.iter().cloned().collect();
+        let lists = [("fact", facts), ("hint", hints), ("reads", reads.collect()), ("awaits", awaits)];
         let missing = lists.into_iter().filter_map(|(key, found)| {
             let wanted = header.get(key)?;
             (!found.iter().any(|line| line.contains(wanted))).then(|| format!("{key} {found:?}"))

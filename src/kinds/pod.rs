@@ -327,6 +327,11 @@ pub(super) fn busy(pod: &Value) -> Option<&str> {
     found.or(running.last()).map(|(status, _)| read::text(status, &["name"]))
 }
 
+/// None of its containers was ever started.
+pub(super) fn has_not_begun(pod: &Value) -> bool {
+    busy(pod).is_none() && endings(pod).all(|(_, times)| times == 0)
+}
+
 /// How its first container that failed has ended, and whether another instance of it was made since.
 pub(super) fn failure(pod: &Value) -> Option<(&str, &Value, bool)> {
     statuses(pod).find_map(|(status, _)| {
