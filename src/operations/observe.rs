@@ -77,6 +77,17 @@ impl Colors {
         self.workloads.iter().find(of_color)
     }
 
+    /// The workloads whose pods the selector chooses: of a colour there may be more, which take no traffic.
+    fn behind(&self, selector: &BTreeMap<String, String>) -> Vec<&Value> {
+        let chooses = |workload: &&Value| {
+            let has = |(key, value): (&String, &String)| {
+                label(workload, "/spec/template/metadata/labels", key) == Some(value)
+            };
+            selector.iter().all(has)
+        };
+        self.workloads.iter().filter(chooses).collect()
+    }
+
     /// One entry a colour: who serves, with what.
     pub(super) fn colors(&self, traffic: &Traffic, records: &[Record]) -> Vec<TrafficStatus> {
         self.names
@@ -98,19 +109,23 @@ impl Colors {
             .collect()
     }
 
-    /// How many ready pods the future selector chooses, of those that the colour's workload wants.
-    pub(super) fn readiness(&self, future: &BTreeMap<String, String>, color: &str) -> Readiness {
-        let Some(workload) = self.workload(color) else { return Readiness { ready: 0, wanted: 0 } };
-        let found = rollout::traffic_ready(future, &self.pods, workload);
+    /// How many ready pods the future selector chooses, of those that the workloads behind it want.
+    pub(super) fn readiness(&self, future: &BTreeMap<String, String>) -> Readiness {
+        let behind = self.behind(future);
+        if behind.is_empty() {
+            return Readiness { ready: 0, wanted: 0 };
+        }
+        let found = rollout::traffic_ready(future, &self.pods, &behind);
         Readiness { ready: found.ready, wanted: found.wanted }
     }
 }
 
 impl Colors {
     /// The same with the workload it is about, and what each pod that is not ready waits for.
-    pub(super) fn explain(&self, problem: Problem, future: &BTreeMap<String, String>, color: &str) -> Problem {
-        let Some(workload) = self.workload(color) else { return problem };
-        let not_ready = rollout::traffic_ready(future, &self.pods, workload).not_ready;
+    pub(super) fn explain(&self, problem: Problem, future: &BTreeMap<String, String>) -> Problem {
+        let behind = self.behind(future);
+        let Some(workload) = behind.first() else { return problem };
+        let not_ready = rollout::traffic_ready(future, &self.pods, &behind).not_ready;
         problem.about(kinds::read::id(workload)).with(Evidence::new("pods", not_ready))
     }
 }
@@ -163,5 +178,40 @@ impl Pool {
     pub(super) fn both(&self, one: &str, other: &str) -> Option<(Vec<Value>, Vec<Value>)> {
         let objects = |kind: &str| Some(self.0.get(kind)?.values().cloned().collect());
         Some((objects(one)?, objects(other)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_workload_that_the_service_does_not_select_says_nothing_of_its_traffic() {
+        let labels = |app: &str| json!({"app": app, "color": "blue"});
+        let deployment = |app: &str, replicas: u32| {
+            let template = json!({"metadata": {"labels": labels(app)}});
+            json!({"kind": "Deployment", "metadata": {"name": app}, "spec": {"replicas": replicas, "template": template}})
+        };
+        let pod = |app: &str, number: usize, ready: bool| {
+            let condition = json!({"type": "Ready", "status": if ready { "True" } else { "False" }});
+            let metadata = json!({"name": format!("{app}-{number}"), "labels": labels(app)});
+            json!({"kind": "Pod", "metadata": metadata, "status": {"phase": "Running", "conditions": [condition]}})
+        };
+        let blue_green =
+            BlueGreen { service: "web".into(), label: "color".into(), colors: ["blue".into(), "green".into()] };
+        let future: BTreeMap<String, String> =
+            [("app", "web"), ("color", "blue")].map(|(key, value)| (key.into(), value.into())).into();
+        for (other, ready, wanted) in [(1, 1, 5), (9, 5, 5)] {
+            let mut objects = vec![deployment("api", other), deployment("web", 5), pod("api", 0, true)];
+            objects.extend((0..5).map(|number| pod("web", number, number < ready)));
+            let colors = Colors::of(objects, &blue_green);
+            assert_eq!(colors.readiness(&future), Readiness { ready, wanted });
+            let told = colors.explain(Problem::new("not-ready", crate::model::Exit::Rollout, "x"), &future);
+            assert_eq!(told.object.expect("what it is about").name, "web");
+        }
+        let nothing = Colors::of(vec![deployment("api", 1), pod("web", 0, true)], &blue_green);
+        assert_eq!(nothing.readiness(&future), Readiness { ready: 0, wanted: 0 });
     }
 }

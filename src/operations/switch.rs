@@ -91,11 +91,11 @@ impl Switch<'_> {
             (None, true) => Wish::Back,
             (None, false) => Wish::Newest,
         };
-        let readiness = |color: &str| observed.readiness(&self.future(&traffic, color), color);
+        let readiness = |color: &str| observed.readiness(&self.future(&traffic, color));
         match plan::switch(&traffic, self.blue_green, &records, &wish, readiness) {
             Decision::Refuse(PlanError::NotReady { color, ready, wanted }) => {
                 let refused = PlanError::NotReady { color: color.clone(), ready, wanted };
-                Err(observed.explain(refused.into(), &self.future(&traffic, &color), &color).into())
+                Err(observed.explain(refused.into(), &self.future(&traffic, &color)).into())
             }
             Decision::Refuse(error) => Err(error.into()),
             Decision::Nothing { color, why } => {

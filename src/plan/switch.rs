@@ -18,7 +18,7 @@ pub(crate) enum Wish {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Readiness {
     pub ready: usize,
-    /// As many as the colour's workload wants.
+    /// As many as the workloads behind it want.
     pub wanted: usize,
 }
 

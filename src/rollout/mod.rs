@@ -1212,7 +1212,7 @@ mod tests {
         ];
         let selector = [("color".to_owned(), "green".to_owned())].into();
         let green = deployment("green", 2).body;
-        let ready = traffic_ready(&selector, &pods, &green);
+        let ready = traffic_ready(&selector, &pods, &[&green]);
         assert_eq!((ready.ready, ready.wanted), (1, 2));
         assert_eq!(ready.not_ready, ["g-2 pulling image and starting"]);
         let endpoint = |name: &str, ready: bool| json!({"addresses": ["10.0.0.1"], "conditions": {"ready": ready}, "targetRef": {"kind": "Pod", "name": name}});

@@ -9,16 +9,17 @@ use crate::kinds::{self, read};
 /// How ready the pods are that a selector would choose.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct TrafficReady {
-    /// Pods that match the selector, are ready, and are of the workload's current size.
+    /// Pods that match the selector and are ready.
     pub ready: usize,
-    /// What the workload wants.
+    /// What the workloads want together.
     pub wanted: usize,
     /// Why pods that match are not counted: `web-1 runs, is not ready yet`; at most a few.
     pub not_ready: Vec<String>,
 }
 
 /// Which pods the future selector would choose, and whether they are ready.
-pub(crate) fn traffic_ready(selector: &BTreeMap<String, String>, pods: &[Value], workload: &Value) -> TrafficReady {
+/// `workloads` are those whose pods it is.
+pub(crate) fn traffic_ready(selector: &BTreeMap<String, String>, pods: &[Value], workloads: &[&Value]) -> TrafficReady {
     const NAMED: usize = 5;
     let matches = |pod: &&Value| {
         selector.iter().all(|(key, value)| read::text(pod, &["metadata", "labels", key]) == value)
@@ -27,13 +28,17 @@ pub(crate) fn traffic_ready(selector: &BTreeMap<String, String>, pods: &[Value],
     let (ready, others): (Vec<&Value>, Vec<&Value>) = pods.iter().filter(matches).partition(|pod| kinds::is_ready(pod));
     TrafficReady {
         ready: ready.len(),
-        wanted: read::number(workload, &["spec", "replicas"]).map_or(1, |wanted| usize::try_from(wanted).unwrap_or(0)),
+        wanted: workloads.iter().map(|workload| wanted(workload)).sum(),
         not_ready: others
             .iter()
             .take(NAMED)
             .map(|pod| format!("{} {}", read::name(pod), kinds::awaiting(pod)))
             .collect(),
     }
+}
+
+fn wanted(workload: &Value) -> usize {
+    read::number(workload, &["spec", "replicas"]).map_or(1, |wanted| usize::try_from(wanted).unwrap_or(0))
 }
 
 /// Ready endpoints by whether their pod matches the new selector.
