@@ -139,9 +139,9 @@ impl<'o> Container<'o> {
         if let Some(line) = self.foreign(o, previous) {
             return Some(self.wrong_processor(o, line));
         }
-        let weight = match self.crash_weight(o, times > o.rules.restarts) {
-            Weight::Now if self.may_have_been_killed(end) => Weight::Grace(EVENTS),
-            weight => weight,
+        let weight = match (self.crash_weight(o, times > o.rules.restarts), self.cause_awaited()) {
+            (Weight::Now, Some(seconds)) if self.may_have_been_killed(end) => Weight::Grace(seconds),
+            (weight, _) => weight,
         };
         let (kind, text) = self.cause(reason, code, end);
         let lived = lifetime(end).map(|seconds| format!(" after {seconds} s")).unwrap_or_default();
@@ -181,11 +181,12 @@ impl<'o> Container<'o> {
     }
 
     /// Terminations from before count where nothing was changed: these are the pods of this very release. That it is down now
-    /// tells that they are recent, and a kubelet calls it back-off only up to fifteen seconds later; a moment is left in
+    /// after a short run tells that they are recent, and a kubelet calls it back-off only up to fifteen seconds later; a moment is left in
     /// which what was mended outside of the deploy may show.
     fn crash_weight(&self, o: &Observation<'_>, too_often: bool) -> Weight {
-        let is_down =
-            self.waiting().0 == "CrashLoopBackOff" || read::at(self.status, &["state", "terminated"]).is_some();
+        let has_just_ended =
+            || read::at(self.status, &["state", "terminated"]).is_some_and(|end| !has_run_for_long(end));
+        let is_down = self.waiting().0 == "CrashLoopBackOff" || has_just_ended();
         match (too_often, o.changed) {
             (true, true) => Weight::Now,
             (true, false) if is_down => Weight::Grace(UNCHANGED_CRASH),
@@ -193,8 +194,21 @@ impl<'o> Container<'o> {
         }
     }
 
+    /// Seconds for the events that explain an exit. The kubelet starts a container again after 0, 10, 20 s and so on: it
+    /// is down for longer than that, for one that runs again may be ready, and its exit was one too many all the same.
+    fn cause_awaited(&self) -> Option<f64> {
+        match terminations(self.status) {
+            0 | 1 => None,
+            2 => Some(EARLY_EVENTS),
+            _ => Some(EVENTS),
+        }
+    }
+
     /// By a probe whose event has not come yet: status and events are told apart, and the first may be quicker.
     fn may_have_been_killed(&self, end: &Value) -> bool {
+        if read::text(end, &["reason"]) == "OOMKilled" {
+            return false;
+        }
         let mut probes = KILLERS.iter().filter_map(|field| self.probe_of(field));
         probes.any(|probe| ends_as_told_to(end) || lasted(end, probe)) && self.killing_probe(end).is_none()
     }
@@ -235,6 +249,18 @@ impl<'o> Container<'o> {
             KILLERS.contains(&field) && signs.iter().filter(|sign| **sign).count() >= 2
         };
         self.failed_probes().find(kills).map(|(_, message)| message)
+    }
+
+    /// Seconds in which its liveness probe, which has failed in this run, may yet fail often enough for a kill; none where it
+    /// has not failed.
+    pub(super) fn may_be_killed_within(&self) -> Option<f64> {
+        let probe = self.probe_of("livenessProbe")?;
+        let started = read::text(self.status, &["state", "running", "startedAt"]).parse().ok()?;
+        let doubts = |(event, message): (&Value, &str)| {
+            let is_of_this_run = event_time::of(event).is_none_or(|told| told >= started);
+            field_of(message) == "livenessProbe" && message.contains(" probe failed") && is_of_this_run
+        };
+        self.failed_probes().any(doubts).then(|| least_time(probe) as f64)
     }
 
     fn probe_of(&self, field: &str) -> Option<&'o Value> {
@@ -308,6 +334,11 @@ fn is_among(pod: &Value, list: &str, name: &str) -> bool {
 
 /// Seconds for the events that explain an exit: under load they come well after the status.
 const EVENTS: f64 = 15.0;
+/// The same for the second exit.
+const EARLY_EVENTS: f64 = 5.0;
+
+/// Seconds of a run after which a kubelet forgets earlier exits (`MaxContainerBackOff`, twice).
+const FORGETS: i64 = 600;
 
 /// Seconds for which it is down after which an unchanged container that crashed before counts as crashing now.
 const UNCHANGED_CRASH: f64 = 10.0;
@@ -319,11 +350,20 @@ fn ends_as_told_to(end: &Value) -> bool {
 
 /// The run was long enough for the probe to fail as often as it may.
 fn lasted(end: &Value, probe: &Value) -> bool {
-    let number = |key, otherwise| read::number(probe, &[key]).unwrap_or(otherwise);
-    let failures = number("failureThreshold", 3);
-    let least = number("initialDelaySeconds", 0) + number("periodSeconds", 10) * (failures - 1);
+    let least = read::number(probe, &["initialDelaySeconds"]).unwrap_or(0) + least_time(probe);
     // whole seconds: it may have been longer by one
     lifetime(end).is_none_or(|seconds| seconds + 1 >= least)
+}
+
+/// Seconds from the first failure of a probe to the last that it may have.
+fn least_time(probe: &Value) -> i64 {
+    let number = |key, otherwise| read::number(probe, &[key]).unwrap_or(otherwise);
+    number("periodSeconds", 10) * (number("failureThreshold", 3) - 1)
+}
+
+/// So long that this end has nothing to do with those before.
+fn has_run_for_long(end: &Value) -> bool {
+    lifetime(end).is_some_and(|seconds| seconds >= FORGETS)
 }
 
 /// How often a container has ended: each restart follows one, and the last may not have been followed yet.

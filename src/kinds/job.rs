@@ -25,8 +25,12 @@ pub(super) const KIND: Kind = Kind {
     judge,
 };
 
+/// Each with the condition that comes before it, once the pods are told to end.
+const GOOD_ENDS: [&str; 2] = ["Complete", "SuccessCriteriaMet"];
+const BAD_ENDS: [&str; 2] = ["Failed", "FailureTarget"];
+
 fn judge(o: &Observation<'_>) -> Judgement {
-    if o.live.is_none() && read::at(o.body, &["spec", "ttlSecondsAfterFinished"]).is_some() {
+    if o.live.is_none() && !o.cut_off && read::at(o.body, &["spec", "ttlSecondsAfterFinished"]).is_some() {
         return Judgement::assumed("it ended, and was deleted when its time to live was over");
     }
     // one whose time to live is over is seen while it is deleted: how it ended still holds
@@ -65,17 +69,21 @@ fn counts(live: &Value) -> (usize, usize) {
     (wanted, read::count(live, &["status", "succeeded"]).min(wanted))
 }
 
+/// True once a Job says how it has ended.
+pub(crate) fn has_ended(job: &Value) -> bool {
+    GOOD_ENDS.iter().chain(&BAD_ENDS).any(|kind| read::true_condition(job, kind).is_some())
+}
+
 /// What follows from its end; none while it runs.
 fn ended(o: &Observation<'_>, live: &Value) -> Option<Judgement> {
     let (wanted, ready) = counts(live);
-    if ["Complete", "SuccessCriteriaMet"].iter().any(|kind| read::true_condition(live, kind).is_some()) {
+    if GOOD_ENDS.iter().any(|kind| read::true_condition(live, kind).is_some()) {
         // the count follows a moment later; a success policy may leave some undone
         let ready = if read::at(live, &["spec", "successPolicy"]).is_some() { ready } else { wanted };
         let progress = Progress { wanted, ready, ..Progress::default() };
         return Some(Judgement { progress, ..Judgement::ready() });
     }
-    // FailureTarget comes first, Failed once the pods have ended
-    let condition = ["Failed", "FailureTarget"].iter().find_map(|kind| read::true_condition(live, kind))?;
+    let condition = BAD_ENDS.iter().find_map(|kind| read::true_condition(live, kind))?;
     let pods = pods_of(o.children, read::uid(live));
     let workload = Workload { wanted, available: ready, ..Workload::new(o, pods) };
     Some(workload.ended_badly("job-failed", "failed", &condition.said()))

@@ -24,11 +24,12 @@ use serde_json::Value;
 
 use crate::model::{Reference, Resource, Stage};
 
+pub(crate) use job::has_ended;
 pub(crate) use observation::{Baseline, Judgement, Observation};
 pub(crate) use persistent_volume_claim::stays_true;
 pub(crate) use pod::{
-    advance, awaiting, begun, endings, image_ids, is_alive, is_ready, is_ready_unasked, last_run, ready_since, reason,
-    started_last, tells,
+    advance, awaiting, begun, endings, image_ids, is_alive, is_ready, is_ready_unasked, last_run, may_be_killed_within,
+    ready_since, reason, started_last, tells,
 };
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;
@@ -338,6 +339,7 @@ mod tests {
             renewed: Some(jiff::Timestamp::UNIX_EPOCH),
             backed: header.get("backed").is_some(),
             aimless: header.get("aimless").is_some(),
+            cut_off: false,
             closing: header.get("closing").is_some(),
             saved: false,
         });

@@ -38,6 +38,8 @@ pub(crate) struct Observation<'o> {
     pub backed: bool,
     /// For a Service: no workload of this rollout has such pods, not even one of no replicas.
     pub aimless: bool,
+    /// For a Job: it was deleted before its end.
+    pub cut_off: bool,
     /// True at the end of a rollout that did not hold: whatever explains it is gathered.
     pub closing: bool,
     /// True for objects as somebody saved them: nothing more will be seen, and pods may be left out.

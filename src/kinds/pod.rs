@@ -31,6 +31,8 @@ pub(super) const KIND: Kind = Kind {
 const UNSCHEDULABLE: f64 = 60.0;
 /// How autoscalers say of a pod that a node is added for it: the cluster's own, and Karpenter.
 const GROWS: [&str; 2] = ["TriggeredScaleUp", "Nominated"];
+/// How the cluster's own says that it adds none, also after it began to.
+const GROWS_NOT: &str = "NotTriggerScaleUp";
 /// Seconds for a volume's ConfigMap or Secret to appear.
 const VOLUME: f64 = 30.0;
 
@@ -77,6 +79,16 @@ pub(crate) fn is_ready_unasked(pod: &Value) -> bool {
     let is_asked =
         |spec: &Value| ["readinessProbe", "startupProbe"].iter().any(|probe| read::at(spec, &[probe]).is_some());
     !read::list(pod, &["spec", "containers"]).iter().all(is_asked)
+}
+
+/// Seconds in which a container that runs, and whose liveness probe has failed, may yet be killed for it; none where none has.
+pub(crate) fn may_be_killed_within(pod: &Value, events: &[&Value]) -> Option<f64> {
+    let containers = statuses(pod).map(|(status, init)| {
+        let name = read::text(status, &["name"]);
+        let spec = specs(pod).find(|spec| read::text(spec, &["name"]) == name);
+        Container { pod, status, spec, init, events }
+    });
+    containers.filter_map(|container| container.may_be_killed_within()).reduce(f64::max)
 }
 
 /// How many seconds a container of it that fell over had run before its present run; none where none did.
@@ -191,17 +203,19 @@ pub(super) fn restarts(o: &Observation<'_>, pod: &Value) -> Option<(usize, Strin
     restarted.reduce(|(all, cause), (count, _)| (all + count, cause))
 }
 
-fn grows(event: &Value) -> bool {
-    GROWS.contains(&read::text(event, &["reason"]))
+/// Whether a node is added, where an autoscaler's event says so.
+fn grows(event: &Value) -> Option<bool> {
+    let reason = read::text(event, &["reason"]);
+    GROWS.contains(&reason).then_some(true).or((reason == GROWS_NOT).then_some(false))
 }
 
 /// True for an event that says something about a rollout: a warning, what an autoscaler does, and what is told of claims.
 pub(crate) fn tells(event: &Value) -> bool {
     let is_of_claim = read::text(event, &["involvedObject", "kind"]) == "PersistentVolumeClaim";
-    read::text(event, &["type"]) == "Warning" || is_of_claim || grows(event)
+    read::text(event, &["type"]) == "Warning" || is_of_claim || grows(event).is_some()
 }
 
-fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
+pub(super) fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
     let condition = read::condition(pod, "PodScheduled").filter(|condition| condition.status == "False")?;
     if condition.reason != "Unschedulable" {
         return None;
@@ -210,8 +224,9 @@ fn unschedulable(pod: &Value, events: &[&Value]) -> Option<Finding> {
     let counts = condition.message.split(". ").next().unwrap_or_default().trim_end_matches('.');
     let text = format!("no node takes the pod: {counts}");
     let finding = |weight| Finding::new("unschedulable", weight, text);
-    if let Some(grows) = events.iter().rev().find(|event| grows(event)) {
-        let finding = finding(Weight::Wait).with("events", read::text(grows, &["message"]));
+    let autoscaler = events.iter().rev().find_map(|event| Some((grows(event)?, read::text(event, &["message"]))));
+    if let Some((true, message)) = autoscaler {
+        let finding = finding(Weight::Wait).with("events", message);
         let finding = finding.hint("`kubectl get nodes --watch` shows when the node is there");
         return Some(Finding { awaiting: Some("waits for a node that the autoscaler adds"), ..finding });
     }

@@ -6,6 +6,7 @@ use super::{
     Judgement, Kind, Observation,
     command::in_namespace,
     creation::creation_failure,
+    finding::Weight,
     observation::observed,
     overwritten::overwritten,
     pod, read,
@@ -80,26 +81,36 @@ fn judge(o: &Observation<'_>) -> Judgement {
 /// a template that would mend it, while one is not ready (kubernetes#67250).
 fn stuck<'o>(live: &Value, all: &[&'o Value], revision: &str) -> Option<&'o Value> {
     let parallel = read::text(live, &["spec", "podManagementPolicy"]) == "Parallel";
+    let has_a_fault = |pod: &Value| pod::advance(pod) > 0 || pod::unschedulable(pod, &[]).is_some();
     let broken = |pod: &&&Value| {
-        pod::is_alive(pod) && !pod::is_ready(pod) && read::text(pod, REVISION) != revision && pod::advance(pod) > 0
+        pod::is_alive(pod) && !pod::is_ready(pod) && read::text(pod, REVISION) != revision && has_a_fault(pod)
     };
     all.iter().filter(|_| !parallel).find(broken).copied()
 }
 
-/// It may still get ready, unless its containers cannot even start.
+fn is_about(event: &Value, pod: &Value) -> bool {
+    read::text(event, &["involvedObject", "uid"]) == read::uid(pod)
+}
+
+/// It may still get ready, unless its containers cannot even start, or no node takes it.
 fn behind(o: &Observation<'_>, pod: &Value, judgement: Judgement) -> Judgement {
     let (name, state) = (read::name(pod), pod::awaiting(pod));
-    let reason = pod::reason(pod).filter(|reason| reason != state).map(|reason| format!(" ({reason})"));
-    let text = format!("is stuck behind pod {name} of an earlier version, which {state}{}", reason.unwrap_or_default());
+    let about: Vec<&Value> = o.events.iter().copied().filter(|event| is_about(event, pod)).collect();
+    let unschedulable = pod::unschedulable(pod, &about);
+    let told = unschedulable.as_ref().map(|finding| finding.text.clone());
+    let reason = told.or_else(|| pod::reason(pod).filter(|reason| reason != state));
+    let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
+    let text = format!("is stuck behind pod {name} of an earlier version, which {state}{reason}");
     let command = format!("`kubectl{} delete pod {name}`", in_namespace(&o.applied.id));
     let problem = o
         .problem("rollout-stuck", text)
         .hint(format!("{command} lets it be made anew: its controller does not replace a pod that is not ready"));
     let problem = problem.with(Evidence::new("pod", [name]));
     let broken = ["cannot pull its image", "lacks its configuration", "cannot be started", "waits to start again"];
-    let verdict = match broken.contains(&state) {
-        true => Verdict::Suspect { problem, grace: STUCK },
-        false => Verdict::Waiting { problem: Some(problem) },
+    let verdict = match unschedulable.map(|finding| finding.weight) {
+        Some(Weight::Grace(grace)) => Verdict::Suspect { problem, grace },
+        None if broken.contains(&state) => Verdict::Suspect { problem, grace: STUCK },
+        _ => Verdict::Waiting { problem: Some(problem) },
     };
     let progress =
         Progress { awaiting: Some(format!("pod {name} of an earlier version {state}")), ..judgement.progress.clone() };

@@ -68,12 +68,12 @@ impl<'o, 's> Workload<'o, 's> {
         }
         let worst = graver(self.worst(&alive), self.lost());
         let awaiting = self.awaiting(&alive, worst.as_ref());
-        let mut judgement = match worst {
-            Some(alike) => self.found(&alike),
-            None => match &self.creation {
-                Some(creation) if alive.len() < self.wanted => self.cannot_create(creation),
-                _ => Judgement::new(Verdict::Waiting { problem: None }),
-            },
+        let refused = self.creation.as_ref().filter(|_| alive.len() < self.wanted);
+        let mut judgement = match (worst, refused) {
+            (Some(alike), Some(creation)) if self.is_hidden_by(&alike, creation) => self.found(&alike),
+            (_, Some(creation)) => self.cannot_create(creation),
+            (Some(alike), None) => self.found(&alike),
+            (None, None) => Judgement::new(Verdict::Waiting { problem: None }),
         };
         if self.o.closing && judgement.verdict == (Verdict::Waiting { problem: None }) {
             judgement.clue = self.clue(&alive, &mut judgement.logs);
@@ -218,6 +218,12 @@ impl<'o, 's> Workload<'o, 's> {
             clue = clue.hint(command::log(pod, container, false));
         }
         Some(clue.with(Evidence::new("events", self.last_events(pod))))
+    }
+
+    /// What is wrong with a pod comes before a refusal to make more that is no graver, and while old pods may make room for
+    /// these.
+    fn is_hidden_by(&self, alike: &Alike<'_>, creation: &Finding) -> bool {
+        self.old > 0 || alike.finding.weight.rank() >= creation.weight.rank()
     }
 
     fn cannot_create(&self, creation: &Finding) -> Judgement {

@@ -33,8 +33,8 @@ mod tests {
     use crate::{
         kinds::read,
         model::{
-            Applied, Exit, Image, ObjectId, Question, Reply, Resource, RolloutEvent, Rules, Seen, Selection, Verdict,
-            Watched, our_template,
+            Applied, Exit, Image, ObjectId, PodStep, Question, Reply, Resource, RolloutEvent, Rules, Seen, Selection,
+            Verdict, Watched, our_template,
         },
     };
 
@@ -148,9 +148,13 @@ mod tests {
 
     impl Story {
         fn of(watched: Vec<Watched>, seen: &[Value]) -> Self {
+            Self::under(RULES, watched, seen)
+        }
+
+        fn under(rules: Rules, watched: Vec<Watched>, seen: &[Value]) -> Self {
             let now: Timestamp = START.parse().unwrap();
             let mut story = Self {
-                rollout: Rollout::new("demo", watched, RULES, now),
+                rollout: Rollout::new("demo", watched, rules, now),
                 now,
                 asked: Vec::new(),
                 shown: Vec::new(),
@@ -442,6 +446,41 @@ mod tests {
         assert_eq!(story.finding().0, "crash-loop", "and not for ever");
     }
 
+    /// A container with a probe that ended after a run in which the probe may have failed: `restarts` are tolerated.
+    fn ended_late(restarts: u32, state: Value, last: Value) -> Story {
+        let web = deployment("web", 1);
+        let mut pod = pod("web-1", "web-new", state, restarts);
+        pod["spec"]["containers"][0]["livenessProbe"] = json!({});
+        pod["status"]["containerStatuses"][0]["lastState"] = last;
+        let rules = Rules { restarts, ..RULES };
+        Story::under(rules, vec![web.clone()], &[live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), pod])
+    }
+
+    #[test]
+    fn an_exit_too_many_is_one_although_its_probe_may_explain_it() {
+        let end = |code: u32, reason: &str| {
+            json!({"terminated": {"exitCode": code, "reason": reason,
+                "startedAt": "2026-05-04T12:00:00Z", "finishedAt": "2026-05-04T12:00:30Z"}})
+        };
+        let answered = |mut story: Story| {
+            story.answer(Reply::LogUnavailable("gone".into()));
+            story.answer(Reply::LogUnavailable("gone".into()));
+            story
+        };
+        // it runs again at once, and may be ready before its probe is heard of
+        assert_eq!(answered(ended_late(0, end(1, "Error"), json!({}))).finding().0, "crash-loop");
+        // memory is no matter of a probe
+        assert_eq!(answered(ended_late(2, end(137, "OOMKilled"), json!({}))).finding().0, "oom-killed");
+        // down for 10 s, and then for 20 s
+        for (restarts, awaited) in [(1, 5.0), (2, 15.0)] {
+            let mut story = ended_late(restarts, backing_off(), end(1, "Error"));
+            story.pass(awaited - 0.5);
+            assert!(story.end.is_none(), "{restarts}: {:?}", story.end);
+            story.pass(1.0);
+            assert_eq!(answered(story).finding().0, "crash-loop");
+        }
+    }
+
     #[test]
     fn an_image_that_never_was_there_fails_at_once() {
         let mut web = deployment("web", 1);
@@ -521,6 +560,12 @@ mod tests {
         story.answer(Reply::LogUnavailable("gone".into()));
         assert_eq!(story.finding().0, "crash-loop", "it was down before that was called back-off");
 
+        let after_a_month = json!({"terminated": {"exitCode": 255, "reason": "Unknown",
+            "startedAt": "2026-04-04T12:00:00Z", "finishedAt": START}});
+        let mut story = Story::of(vec![web.clone()], &crashing(after_a_month));
+        story.pass(60.0);
+        assert!(story.end.is_none(), "its earlier ends are long past: {:?}", story.end);
+
         let mut story = Story::of(vec![web.clone()], &crashing(backing_off()));
         story.pass(5.0);
         story.see(pod("web-1", "web-new", running(), 8));
@@ -581,6 +626,44 @@ mod tests {
     }
 
     /// One that this deploy found as it should be.
+    #[test]
+    fn a_probe_that_begins_to_fail_is_awaited_until_it_may_have_killed() {
+        let told = |time: &str, message: &str| {
+            let mut event = told_of_web_1("Unhealthy", time);
+            event["type"] = json!("Warning");
+            event["involvedObject"]["fieldPath"] = json!("spec.containers{web}");
+            event["message"] = json!(message);
+            event
+        };
+        let story = || {
+            let web = deployment("web", 1);
+            let mut pod = pod("web-1", "web-new", json!({"running": {"startedAt": "2026-05-04T12:00:02Z"}}), 0);
+            pod["spec"]["containers"][0]["readinessProbe"] = json!({});
+            pod["spec"]["containers"][0]["livenessProbe"] = json!({"periodSeconds": 2, "failureThreshold": 3});
+            let mut story = Story::of(vec![web.clone()], &[replica_set("web-new", "web", "2"), pod]);
+            story.see(live(&web, [2, 1, 1, 1]));
+            story.pass(4.0);
+            story
+        };
+        let mut failing = story();
+        failing.see(told("12:00:04", "Liveness probe failed: "));
+        failing.pass(8.5);
+        assert!(failing.end.is_none(), "it fails thrice in 4 s, and its node has 5 s to tell");
+        failing.pass(1.0);
+        assert_eq!(failing.end().problems, []);
+        // of an earlier run, of another probe, or none of its verdicts
+        for (time, message) in [
+            ("12:00:01", "Liveness probe failed: "),
+            ("12:00:04", "Readiness probe failed: "),
+            ("12:00:04", "Liveness probe errored and resulted in unknown state: "),
+        ] {
+            let mut story = story();
+            story.see(told(time, message));
+            story.pass(1.5);
+            assert!(story.end.is_some(), "{message}");
+        }
+    }
+
     fn unchanged(replicas: usize, settled: bool) -> Watched {
         Watched { changed: false, settled, ..deployment("web", replicas) }
     }
@@ -649,23 +732,51 @@ mod tests {
 
     #[test]
     fn a_pod_for_which_an_autoscaler_adds_a_node_is_waited_for() {
-        let told = |reason: &str| {
-            let about = json!({"kind": "Pod", "namespace": "demo", "name": "web-1", "uid": "web-1-uid"});
-            let metadata = json!({"name": "e", "namespace": "demo", "uid": "e"});
-            json!({"apiVersion": "v1", "kind": "Event", "metadata": metadata, "involvedObject": about, "type": "Normal",
-                "reason": reason, "lastTimestamp": "2026-05-04T12:00:05Z", "message": "of a node"})
-        };
         let web = deployment("web", 1);
         let seen = [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2"), homeless("web-1", "web-new")];
         for (reason, waits) in [("TriggeredScaleUp", true), ("Nominated", true), ("NotTriggerScaleUp", false)] {
             let mut story = Story::of(vec![web.clone()], &seen);
-            story.see(told(reason));
+            story.see(told_of_web_1(reason, "12:00:05"));
             story.pass(90.0);
             assert_eq!(story.end.is_none(), waits, "{reason}: {:?}", story.end);
         }
+        let mut story = Story::of(vec![web.clone()], &seen);
+        story.see(told_of_web_1("TriggeredScaleUp", "12:00:05"));
+        story.pass(90.0);
+        assert!(story.end.is_none());
+        story.see(told_of_web_1("NotTriggerScaleUp", "12:15:05"));
+        story.pass(61.0);
+        assert_eq!(story.finding().0, "unschedulable", "the node did not come, and none will");
         let story = Story::of(vec![web], &[]);
+        let told = |reason: &str| told_of_web_1(reason, "12:00:05");
         let usual = |reason: &str| story.rollout.selections().iter().any(|of| story_kind(of, &&told(reason)));
-        assert!(!["Scheduled", "Pulling", "Pulled", "Created", "Started", "Killing"].into_iter().any(usual));
+        assert!(!["Scheduled", "Pulling", "Created", "Started", "Killing"].into_iter().any(usual));
+    }
+
+    fn told_of_web_1(reason: &str, time: &str) -> Value {
+        let about = json!({"kind": "Pod", "namespace": "demo", "name": "web-1", "uid": "web-1-uid"});
+        let metadata =
+            json!({"name": format!("{reason}-{time}"), "namespace": "demo", "uid": format!("{reason}-{time}")});
+        json!({"apiVersion": "v1", "kind": "Event", "metadata": metadata, "involvedObject": about, "type": "Normal",
+            "reason": reason, "lastTimestamp": format!("2026-05-04T{time}Z"), "message": "of a node"})
+    }
+
+    #[test]
+    fn the_image_of_a_pod_is_told_to_be_there_once_and_is_no_evidence() {
+        let web = deployment("web", 1);
+        let seen = [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2")];
+        let mut story = Story::of(vec![web], &seen);
+        // its event may come first
+        story.see(told_of_web_1("Pulled", "12:00:05"));
+        story.see(pod("web-1", "web-new", starting(), 0));
+        story.see(told_of_web_1("Pulled", "12:00:09"));
+        story.pass(601.0);
+        let pulled = |event: &RolloutEvent| match event {
+            RolloutEvent::Pod { step: PodStep::Pulled, time, .. } => Some(time.to_string()),
+            _ => None,
+        };
+        assert_eq!(story.said.iter().filter_map(pulled).collect::<Vec<_>>(), ["2026-05-04T12:00:05Z"]);
+        assert!(!format!("{:?}", story.end()).contains("of a node"));
     }
 
     #[test]
@@ -1020,6 +1131,33 @@ mod tests {
         assert_eq!(job.1, Verdict::Ready);
         let (_, story) = ended("Failed");
         assert_eq!(story.finding().0, "job-failed");
+    }
+
+    #[test]
+    fn a_job_that_is_deleted_while_it_runs_is_gone_whatever_its_time_to_live() {
+        let (watched, running) = job(json!([]));
+        let mut story = Story::of(vec![watched.clone()], std::slice::from_ref(&running));
+        story.lose(running.clone());
+        assert_eq!(story.finding().0, "gone");
+        // how it ended while the watch was cut is not known
+        let mut story = Story::of(vec![watched], std::slice::from_ref(&running));
+        let selection = story.selection(&running);
+        story.input(Input::Seen(Seen::Listed { selection, objects: Vec::new() }));
+        assert!(matches!(story.end().states[0].1, Verdict::Assumed { .. }), "{:?}", story.end);
+    }
+
+    #[test]
+    fn the_log_of_a_failed_job_is_awaited_although_the_job_goes() {
+        let (watched, live) = job(json!([{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]));
+        let mut pod = pod("migrate-1", "migrate", json!({"terminated": {"exitCode": 5}}), 0);
+        pod["status"]["phase"] = json!("Failed");
+        pod["metadata"]["labels"] = json!({"batch.kubernetes.io/job-name": "migrate"});
+        let mut story = Story::of(vec![watched], &[live.clone(), pod.clone()]);
+        story.lose(pod);
+        story.lose(live);
+        assert!(story.end.is_none());
+        story.answer(Reply::Log(vec!["cannot migrate".into()]));
+        assert!(story.end().problems[0].evidence.iter().any(|evidence| evidence.lines == ["cannot migrate"]));
     }
 
     #[test]

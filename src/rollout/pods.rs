@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::{
-    kinds::{event_time, read},
+    kinds::read,
     model::{ObjectId, PodStep, RolloutEvent},
 };
 
@@ -21,12 +21,12 @@ struct Known {
 pub(super) struct Pods(HashMap<String, Known>);
 
 impl Pods {
-    /// What is new since this was asked last. A pod that is not there any more is gone as of `now`.
+    /// What is new since this was asked last; `pulled` knows by the uid when a pod's image was there. A pod that is not there any more is gone as of `now`.
     pub(super) fn news(
         &mut self,
         object: &ObjectId,
         children: &[&Value],
-        events: &[&Value],
+        pulled: impl Fn(&str) -> Option<Timestamp>,
         now: Timestamp,
     ) -> Vec<RolloutEvent> {
         let mut news = Vec::new();
@@ -36,7 +36,8 @@ impl Pods {
             there.insert(uid);
             let name = || read::name(pod).to_owned();
             let known = self.0.entry(uid.to_owned()).or_insert_with(|| Known { name: name(), told: HashSet::new() });
-            for (step, run, time) in steps(pod).into_iter().chain(pulled(pod, events)) {
+            let pulled = pulled(uid).map(|time| (PodStep::Pulled, 0, time));
+            for (step, run, time) in steps(pod).into_iter().chain(pulled) {
                 if known.told.insert((step, run)) {
                     news.push(RolloutEvent::Pod { object: object.clone(), pod: name(), step, time });
                 }
@@ -88,13 +89,6 @@ fn asked_to_leave(pod: &Value) -> Option<Timestamp> {
     end.checked_sub(SignedDuration::from_secs(grace)).ok()
 }
 
-fn pulled(pod: &Value, events: &[&Value]) -> Option<(PodStep, i64, Timestamp)> {
-    let of_pod = |event: &&&Value| {
-        read::text(event, &["involvedObject", "uid"]) == read::uid(pod) && read::text(event, &["reason"]) == "Pulled"
-    };
-    Some((PodStep::Pulled, 0, event_time::of(events.iter().find(of_pod)?)?))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -114,24 +108,25 @@ mod tests {
         let object = ObjectId { group: "apps".into(), kind: "Deployment".into(), namespace: None, name: "web".into() };
         let now: Timestamp = "2026-05-04T12:09:00Z".parse().unwrap();
         let mut pod = json!({"kind": "Pod", "metadata": {"name": "web-1", "uid": "1", "creationTimestamp": "2026-05-04T12:00:01Z"}});
-        let pulled = json!({"kind": "Event", "reason": "Pulled", "involvedObject": {"uid": "1"}, "lastTimestamp": "2026-05-04T12:00:04Z"});
+        let pulled = |_: &str| "2026-05-04T12:00:04Z".parse().ok();
+        let nothing = |_: &str| None;
         let mut pods = Pods::default();
-        assert_eq!(told(&pods.news(&object, &[&pod], &[], now)), ["web-1 Created 00:01"]);
+        assert_eq!(told(&pods.news(&object, &[&pod], nothing, now)), ["web-1 Created 00:01"]);
         pod["status"] = json!({
             "conditions": [{"type": "PodScheduled", "status": "True", "lastTransitionTime": "2026-05-04T12:00:02Z"},
                 {"type": "Ready", "status": "False", "lastTransitionTime": "2026-05-04T12:00:02Z"}],
             "containerStatuses": [{"restartCount": 0, "state": {"running": {"startedAt": "2026-05-04T12:00:05Z"}}}],
         });
-        let news = told(&pods.news(&object, &[&pod], &[&pulled], now));
+        let news = told(&pods.news(&object, &[&pod], pulled, now));
         assert_eq!(news, ["web-1 Scheduled 00:02", "web-1 Started 00:05", "web-1 Pulled 00:04"]);
-        assert!(pods.news(&object, &[&pod], &[&pulled], now).is_empty());
+        assert!(pods.news(&object, &[&pod], pulled, now).is_empty());
         pod["status"]["containerStatuses"] = json!([{"restartCount": 1, "state": {"running": {"startedAt": "2026-05-04T12:00:08Z"}},
             "lastState": {"terminated": {"finishedAt": "2026-05-04T12:00:07Z"}}}]);
-        assert_eq!(told(&pods.news(&object, &[&pod], &[], now)), ["web-1 Restarted 00:08", "web-1 Ended 00:07"]);
+        assert_eq!(told(&pods.news(&object, &[&pod], nothing, now)), ["web-1 Restarted 00:08", "web-1 Ended 00:07"]);
         pod["metadata"]["deletionTimestamp"] = json!("2026-05-04T12:01:00Z");
         pod["metadata"]["deletionGracePeriodSeconds"] = json!(30);
-        assert_eq!(told(&pods.news(&object, &[&pod], &[], now)), ["web-1 Leaving 00:30"]);
-        assert_eq!(told(&pods.news(&object, &[], &[], now)), ["web-1 Gone 09:00"]);
-        assert!(pods.news(&object, &[], &[], now).is_empty());
+        assert_eq!(told(&pods.news(&object, &[&pod], nothing, now)), ["web-1 Leaving 00:30"]);
+        assert_eq!(told(&pods.news(&object, &[], nothing, now)), ["web-1 Gone 09:00"]);
+        assert!(pods.news(&object, &[], nothing, now).is_empty());
     }
 }

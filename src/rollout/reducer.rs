@@ -10,6 +10,7 @@ use super::{
     logs::Logs,
     proof::{proof, questions, unconfirmed},
     selections::{selections, selections_at_rest},
+    settling::{trusted_from, window},
     track::{Surroundings, Track, is_starting, keep_failure, later, seconds_between},
     view::View,
 };
@@ -126,7 +127,7 @@ impl Rollout {
         let (plain, judged): (Vec<_>, Vec<_>) = watched
             .into_iter()
             .partition(|watched| kinds::is_plain(&watched.applied.id.group, &watched.applied.id.kind));
-        let view = View::new(selections(app, &judged));
+        let view = View::new(selections(app, &judged)).keeping_ends();
         let tracks = Track::all(judged, renewed, now);
         Self {
             by_key: Track::by_key(&tracks),
@@ -298,7 +299,8 @@ impl Rollout {
                 if self.view.is_complete() && self.tracks.iter().all(|track| track.verdict.holds() && !track.dirty) =>
             {
                 if self.needs_settling() {
-                    effects.push(Effect::Say(RolloutEvent::Settling { seconds: self.window() }));
+                    effects
+                        .push(Effect::Say(RolloutEvent::Settling { seconds: window(&self.tracks, self.rules.settle) }));
                     self.phase = Phase::Settling { since: now, endings: self.endings() };
                     self.ask_for_proof(now, effects);
                 } else {
@@ -321,15 +323,11 @@ impl Rollout {
             self.phase = Phase::Watching;
         } else if self.endings() > endings {
             self.phase = Phase::Settling { since: now, endings: self.endings() };
-        } else if now >= later(since, self.window()) && self.tracks.iter().all(|track| !track.dirty) {
+        } else if now >= trusted_from(&self.tracks, self.rules.settle, since)
+            && self.tracks.iter().all(|track| !track.dirty)
+        {
             self.prove(now, effects);
         }
-    }
-
-    /// Seconds that all must stay ready.
-    fn window(&self) -> f64 {
-        let unsettled = self.tracks.iter().filter(|track| !track.watched.settled);
-        unsettled.map(|track| track.settling.window(self.rules.settle)).fold(self.rules.settle, f64::max)
     }
 
     /// Ends well, once it is known what nodes report.
@@ -450,7 +448,7 @@ impl Rollout {
             self.sees_from,
         ];
         match self.phase {
-            Phase::Settling { since, .. } => moments.push(later(since, self.window())),
+            Phase::Settling { since, .. } => moments.push(trusted_from(&self.tracks, self.rules.settle, since)),
             Phase::Closing { until, .. } | Phase::Proving { until } => moments.push(until),
             Phase::Watching | Phase::Done => {}
         }

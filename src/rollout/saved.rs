@@ -136,6 +136,7 @@ pub(super) fn look(watched: &Watched, backed: bool, scene: &Scene<'_>, manner: &
         changed: manner.changed,
         backed,
         aimless: false,
+        cut_off: false,
         closing: false,
         saved: manner.saved,
         renewed: None,

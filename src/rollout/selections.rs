@@ -13,9 +13,9 @@ use crate::{
 const APP_LABEL: &str = "shipway.dev/app";
 const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
-/// What is told of pods beside warnings, without what each start of one tells. Autoscalers have several words for the same,
+/// What is told of pods beside warnings, without what their own status tells as well. Autoscalers have several words for the same,
 /// and the API selects no more than one by its name.
-const TOLD_OF_PODS: &str = "type=Normal,involvedObject.kind=Pod,reason!=Scheduled,reason!=Pulling,reason!=Pulled,\
+const TOLD_OF_PODS: &str = "type=Normal,involvedObject.kind=Pod,reason!=Scheduled,reason!=Pulling,\
                             reason!=Created,reason!=Started,reason!=Killing";
 
 /// The selections, each once: the objects themselves, what they create, and events about them.

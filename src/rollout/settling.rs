@@ -1,12 +1,12 @@
 //! How long the pods of a workload must stay ready: what a node told late, or what fell over before, is watched for longer
-//! than usual, and what nobody asked whether it is ready for long enough that its node would tell of its end.
+//! than usual, as is one whose liveness probe has begun to fail, and what nobody asked whether it is ready for long enough that its node would tell of its end.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::track::seconds_between;
+use super::track::{Track, later, seconds_between};
 use crate::kinds;
 
 /// Seconds at most.
@@ -49,6 +49,8 @@ pub(super) struct Settling {
     late: f64,
     /// Seconds that a container which fell over had run; none where none did.
     lived: Option<i64>,
+    /// Until when a pod whose liveness probe has failed may be killed for it, by uid, with the start that it is about.
+    doubts: HashMap<String, (Timestamp, Timestamp)>,
     /// Of a pod nobody asked whether it is ready: it was started, and may have ended since.
     unasked: bool,
 }
@@ -74,12 +76,41 @@ impl Settling {
         }
     }
 
+    /// Notes the first failure of a probe that may end in a kill `within` so many seconds.
+    pub(super) fn doubt(&mut self, pod: &Value, within: f64, now: Timestamp) {
+        let Some(started) = kinds::started_last(pod) else { return };
+        let until = later(now, within.min(LONGEST) + TELLS);
+        let noted = self.doubts.entry(kinds::read::uid(pod).to_owned()).or_insert((started, until));
+        if noted.0 != started {
+            *noted = (started, until);
+        }
+    }
+
+    /// Until then a pod may be killed for a probe that has failed.
+    fn doubted_until(&self) -> Option<Timestamp> {
+        self.doubts.values().map(|(_, until)| *until).max()
+    }
+
     /// Seconds, of which the rules ask for `settle`.
-    pub(super) fn window(&self, settle: f64) -> f64 {
+    fn window(&self, settle: f64) -> f64 {
         let unasked = if self.unasked { TELLS } else { 0.0 };
         let fallen = self.lived.map_or(0.0, |_| SECOND_FALL);
         settle.max(unasked).max(fallen) + (self.late + self.lived.unwrap_or_default() as f64).clamp(0.0, LONGEST)
     }
+}
+
+/// Seconds that all must stay ready, of which the rules ask for `settle`.
+pub(super) fn window(tracks: &[Track], settle: f64) -> f64 {
+    unsettled(tracks).map(|settling| settling.window(settle)).fold(settle, f64::max)
+}
+
+/// The moment from which it counts that all is ready `since` then.
+pub(super) fn trusted_from(tracks: &[Track], settle: f64, since: Timestamp) -> Timestamp {
+    unsettled(tracks).filter_map(Settling::doubted_until).fold(later(since, window(tracks, settle)), Timestamp::max)
+}
+
+fn unsettled(tracks: &[Track]) -> impl Iterator<Item = &Settling> {
+    tracks.iter().filter(|track| !track.watched.settled).map(|track| &track.settling)
 }
 
 #[cfg(test)]

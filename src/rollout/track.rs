@@ -158,7 +158,8 @@ impl Track {
         let backed = self.is_backed(around.view);
         let baseline = self.baseline.get_or_insert_with(|| baseline(&self.watched, &children));
         if self.watched.applied.id.kind != "Service" {
-            self.steps.extend(self.traced.news(&self.watched.applied.id, &children, &events, around.now));
+            let pulled = |uid: &str| around.view.pulled_at(uid);
+            self.steps.extend(self.traced.news(&self.watched.applied.id, &children, pulled, around.now));
         }
         self.seen |= live.is_some();
         self.dirty = false;
@@ -177,6 +178,7 @@ impl Track {
             renewed: self.renewed,
             backed,
             aimless: self.aimless,
+            cut_off: around.view.was_cut_off(&self.watched.applied.uid),
             closing: around.closing,
             saved: false,
         });
@@ -189,6 +191,11 @@ impl Track {
         self.endings = pods().flat_map(kinds::endings).map(|(_, count)| count).sum();
         let clocks = Clocks { started: around.started, now: around.now, applied: self.applied_at() };
         self.settling.look(pods(), clocks);
+        for pod in pods().filter(|pod| kinds::is_ready(pod)) {
+            let told = around.view.events(read::uid(pod), &|_, _| true);
+            let doubt = kinds::may_be_killed_within(pod, &told);
+            doubt.into_iter().for_each(|seconds| self.settling.doubt(pod, seconds, around.now));
+        }
         let gone = live.is_none();
         self.take(judgement, gone, around) || further
     }

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    kinds::{self, read},
+    kinds::{self, event_time, read},
     model::{ObjectId, Resource, Seen, Selection},
 };
 
@@ -34,12 +35,24 @@ pub(super) struct View {
     lists: Vec<List>,
     by_uid: HashMap<String, Slot>,
     owned: HashMap<String, HashSet<Slot>>,
+    /// When the first image of a pod was there, by its uid: all that is kept of these events.
+    pulled: HashMap<String, Timestamp>,
+    /// The uids of Jobs that were deleted before their end.
+    cut_off: HashSet<String>,
+    /// True where the end of a Job counts after it was deleted.
+    keeps_ends: bool,
 }
 
 impl View {
     pub(super) fn new(selections: Vec<Selection>) -> Self {
         let lists = selections.into_iter().map(|selection| List { selection, entries: None, interrupted: None });
         Self { lists: lists.collect(), ..Self::default() }
+    }
+
+    /// A view in which the ends of Jobs stay.
+    #[must_use]
+    pub(super) fn keeping_ends(self) -> Self {
+        Self { keeps_ends: true, ..self }
     }
 
     /// A view of objects as they were saved: all is seen, nothing comes late.
@@ -125,9 +138,14 @@ impl View {
                 touched.extend(self.insert(list, object, true));
                 touched
             }
-            // it went with its Job, whose end may be told later than that of its pod
-            Seen::Deleted { object, .. } if explains_a_job(&object) => Vec::new(),
-            Seen::Deleted { object, .. } => self.remove(list, &key(&object)),
+            // a pod went with its Job, whose end may be told later than that of the pod; how a Job ended still holds
+            Seen::Deleted { object, .. } if self.keeps_ends && tells_of_an_end(&object) => Vec::new(),
+            Seen::Deleted { object, .. } => {
+                if read::is_kind(&object, "Job") {
+                    self.cut_off.insert(read::uid(&object).to_owned());
+                }
+                self.remove(list, &key(&object))
+            }
         }
     }
 
@@ -158,6 +176,9 @@ impl View {
     }
 
     fn insert(&mut self, list: usize, object: Value, late: bool) -> Vec<String> {
+        if read::is_kind(&object, "Event") && read::text(&object, &["reason"]) == "Pulled" {
+            return self.pulled(&object);
+        }
         let key = key(&object);
         let slot = (list, key.clone());
         self.by_uid.insert(read::uid(&object).to_owned(), slot.clone());
@@ -170,6 +191,14 @@ impl View {
             entries.insert(key, Entry { object, late });
         }
         touched
+    }
+
+    fn pulled(&mut self, event: &Value) -> Vec<String> {
+        let pod = read::text(event, &["involvedObject", "uid"]);
+        let is_news = !self.pulled.contains_key(pod);
+        let Some(time) = event_time::of(event).filter(|_| is_news) else { return Vec::new() };
+        self.pulled.insert(pod.to_owned(), time);
+        self.line_of(event)
     }
 
     fn remove(&mut self, list: usize, key: &str) -> Vec<String> {
@@ -213,6 +242,16 @@ impl View {
         let key = format!("{}/{}", id.namespace.as_deref().unwrap_or_default(), id.name);
         let of_kind = self.lists.iter().filter(|list| list.selection.is_of(&id.group, &id.kind));
         of_kind.filter_map(|list| list.entries.as_ref()?.get(&key)).map(|entry| &entry.object).next()
+    }
+
+    /// When the first image of this pod was there.
+    pub(super) fn pulled_at(&self, uid: &str) -> Option<Timestamp> {
+        self.pulled.get(uid).copied()
+    }
+
+    /// True where a Job was seen to be deleted before its end.
+    pub(super) fn was_cut_off(&self, uid: &str) -> bool {
+        self.cut_off.contains(uid)
     }
 
     pub(super) fn by_uid(&self, uid: &str) -> Option<&Value> {
@@ -271,9 +310,12 @@ fn owner(object: &Value) -> Option<String> {
     }
 }
 
-/// True for a pod of a Job that has failed: the reason for the Job's own end.
-fn explains_a_job(object: &Value) -> bool {
-    read::is_kind(object, "Pod")
-        && read::text(object, &["status", "phase"]) == "Failed"
-        && read::at(object, &["metadata", "labels", "batch.kubernetes.io/job-name"]).is_some()
+/// True for a Job that has ended, and for a failed pod of one: the reason for that end.
+fn tells_of_an_end(object: &Value) -> bool {
+    let is_of_a_job = || read::at(object, &["metadata", "labels", "batch.kubernetes.io/job-name"]).is_some();
+    match read::text(object, &["kind"]) {
+        "Job" => kinds::has_ended(object),
+        "Pod" => read::text(object, &["status", "phase"]) == "Failed" && is_of_a_job(),
+        _ => false,
+    }
 }

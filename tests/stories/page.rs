@@ -42,6 +42,8 @@ fn a_page_is_readable_in_light_dark_and_on_a_telephone() {
     let project = Project::pushed("page");
     let page = project.root().join("report.html");
     project.run(&["deploy", "--report", "report.html"]).expect(0);
+    let drawn = std::fs::read_to_string(&page).expect("the page");
+    assert!(drawn.contains(", pulled ") && drawn.contains(", started "), "{drawn}");
     let (light, dark, narrow) = (look(&page, 1200, "light"), look(&page, 1200, "dark"), look(&page, 500, "dark"));
     assert_eq!((&light["ground"], &dark["ground"]), (&"rgb(255, 255, 255)".into(), &"rgb(13, 17, 23)".into()));
     assert_ne!(light["ink"], dark["ink"]);

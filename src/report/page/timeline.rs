@@ -11,6 +11,7 @@ use crate::model::{ObjectId, PodStep, RolloutEvent, Verdict};
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum State {
     Waiting,
+    Pulling,
     Starting,
     Running,
     Ready,
@@ -20,9 +21,10 @@ enum State {
 
 impl State {
     /// The class of its bar, which is also its word in the legend.
-    const ALL: [(Self, &'static str, &'static str); 6] = [
+    const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::Waiting, "waiting", "not scheduled"),
-        (Self::Starting, "starting", "pulling, starting"),
+        (Self::Pulling, "pulling", "set up, pulling"),
+        (Self::Starting, "starting", "image there, starting"),
         (Self::Running, "running", "runs, not ready"),
         (Self::Ready, "ready", "ready"),
         (Self::Down, "down", "down after an exit"),
@@ -32,7 +34,8 @@ impl State {
     fn after(step: PodStep) -> Option<Self> {
         match step {
             PodStep::Created => Some(Self::Waiting),
-            PodStep::Scheduled | PodStep::Pulled => Some(Self::Starting),
+            PodStep::Scheduled => Some(Self::Pulling),
+            PodStep::Pulled => Some(Self::Starting),
             PodStep::Started | PodStep::Restarted => Some(Self::Running),
             PodStep::Ready => Some(Self::Ready),
             PodStep::Ended => Some(Self::Down),

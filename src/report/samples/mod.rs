@@ -361,6 +361,7 @@ pub(super) fn deploy_with_pods() -> (Vec<Stamped>, Outcome) {
         pod(46.4, "web", "web-5d7c9-old7q", PodStep::Gone, 43),
         pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Created, 6),
         pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Scheduled, 9),
+        pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Pulled, 37),
         pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Started, 39),
         pod(46.4, "web", "web-6c9f5-x2k4", PodStep::Ready, 41),
         pod(46.4, "worker", "worker-77d6-lk2p9", PodStep::Created, 6),
