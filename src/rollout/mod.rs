@@ -747,10 +747,14 @@ mod tests {
         story.see(told_of_web_1("NotTriggerScaleUp", "12:15:05"));
         story.pass(61.0);
         assert_eq!(story.finding().0, "unschedulable", "the node did not come, and none will");
+        let known = Known { named: vec![Arc::clone(&web.applied)], expected: Vec::new() };
+        let standing = Standing::new(("demo", "qa"), "demo", known, RULES);
         let story = Story::of(vec![web], &[]);
         let told = |reason: &str| told_of_web_1(reason, "12:00:05");
         let usual = |reason: &str| story.rollout.selections().iter().any(|of| story_kind(of, &&told(reason)));
         assert!(!["Scheduled", "Pulling", "Created", "Started", "Killing"].into_iter().any(usual));
+        let tells = |reason: &str| standing.selections().any(|of| story_kind(of, &&told(reason)));
+        assert_eq!(["Pulled", "Nominated"].map(tells), [false, true], "what stands is not drawn");
     }
 
     fn told_of_web_1(reason: &str, time: &str) -> Value {

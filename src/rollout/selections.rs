@@ -89,6 +89,14 @@ fn resource_of(group: &str, kind: &str) -> Option<Resource> {
     kinds::find(group, kind).map(|known| known.resource())
 }
 
+/// The same without what each start of a pod tells, which is told of a run alone.
+pub(super) fn selections_standing(app: &str, watched: &[Watched]) -> Vec<Selection> {
+    let mut selections = selections(app, watched);
+    let told = selections.iter_mut().filter_map(|selection| selection.fields.as_mut());
+    told.filter(|fields| *fields == TOLD_OF_PODS).for_each(|fields| fields.push_str(",reason!=Pulled"));
+    selections
+}
+
 /// The same without what only tells of changes: events, and the endpoints of Services, which follow from ready pods.
 pub(super) fn selections_at_rest(app: &str, watched: &[Watched]) -> Vec<Selection> {
     let mut selections = selections(app, watched);

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     saved::{Manner, Scene, as_applied, look, only_explains, status},
-    selections::{Backing, selections},
+    selections::{Backing, selections_standing},
     track::{later, seconds_between},
     view::View,
 };
@@ -66,7 +66,7 @@ impl Standing {
             environment: environment.to_owned(),
             rules,
             expected: known.expected,
-            view: View::new(selections(app, &watched)),
+            view: View::new(selections_standing(app, &watched)),
             replies: HashMap::new(),
             noticed: HashMap::new(),
         }
