@@ -12,7 +12,9 @@ use super::{
     application::Application,
     apply::Step,
     failure::Failure,
-    faults, namespace, ownership, places, prune,
+    faults,
+    hooks::is_hook,
+    namespace, ownership, places, prune,
     rehearsal::{Rehearsal, rehearse, release_bodies, slim, trusted},
     replicas, rights,
 };
@@ -358,10 +360,10 @@ fn served_by_this_commit<'h>(
 }
 
 /// True where all of a release was applied as it is: the manifests of one commit may differ, as another renderer's do. A Job is
-/// named after its release, and the Service that is switched goes its own way.
+/// named after its release, a hook has a moment that may not have come, and the Service that is switched goes its own way.
 fn is_release_of(release: &Release, record: &Record, blue_green: Option<&BlueGreen>) -> bool {
     let is_switched = |id: &ObjectId| blue_green.is_some_and(|blue_green| blue_green.switches(id));
-    let counts = |object: &&Rendered| object.id.kind != "Job" && !is_switched(&object.id);
+    let counts = |object: &&Rendered| object.id.kind != "Job" && !is_hook(object.stage) && !is_switched(&object.id);
     let recorded: HashMap<&ObjectId, &str> =
         record.applied.iter().map(|applied| (&applied.id, applied.hash.as_str())).collect();
     release.objects.iter().filter(counts).all(|object| recorded.get(&object.id) == Some(&object.hash.as_str()))
@@ -379,6 +381,33 @@ fn earlier_runs(history: &History, rerun: bool) -> Vec<JobRun> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{HookRules, Target};
+
+    fn rendered(group: &str, kind: &str, name: &str, stage: Stage) -> Rendered {
+        let id = ObjectId { group: group.into(), kind: kind.into(), namespace: None, name: name.into() };
+        let resource = kinds::find(group, kind).expect("a kind").resource();
+        let (hash, json, hook) = (format!("{stage:?} {name}"), "{}".into(), HookRules::default());
+        Rendered { id, resource, stage, hook, hash, json, from: Vec::new() }
+    }
+
+    #[test]
+    fn a_hook_tells_no_release_from_another() {
+        let web = rendered("apps", "Deployment", "web", Stage::Workload);
+        let hooks =
+            [Stage::Before, Stage::After, Stage::OnFailure].map(|stage| rendered("", "ConfigMap", "words", stage));
+        let release = |objects: &[Rendered]| Release {
+            target: Target::sample("qa"),
+            images: Vec::new(),
+            objects: objects.to_vec(),
+            color: Some("blue".into()),
+        };
+        let applied = Applied { hash: web.hash.clone(), ..Applied::named(web.id.clone(), web.resource.clone()) };
+        let record = Record { applied: vec![applied.into()], ..Record::sample(1, RecordState::Succeeded) };
+        let objects = [&hooks[..], &[web]].concat();
+        assert!(is_release_of(&release(&objects), &record, None));
+        let flags = rendered("", "ConfigMap", "flags", Stage::Configuration);
+        assert!(!is_release_of(&release(&[&objects[..], &[flags]].concat()), &record, None));
+    }
 
     #[test]
     fn of_each_job_the_last_run_says_whether_it_is_run_again() {
