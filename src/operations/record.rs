@@ -186,12 +186,12 @@ async fn made_namespace(cluster: &Cluster, prepared: &Prepared) -> Result<Option
 }
 
 /// Notes which Jobs were seen to end: one that completed is not run again, and one that failed is. What only looks like a
-/// failure may come to a good end yet.
+/// failure may come to a good end yet, and one that is taken as good, suspended or deleted, has done nothing.
 pub(super) fn note_jobs(record: &mut Record, states: &[(ObjectId, Verdict, Progress)]) {
     for (id, verdict, _) in states {
         let run = record.jobs.iter_mut().find(|run| id.kind == "Job" && run.name == id.name);
         if let Some(run) = run {
-            run.done = verdict.holds();
+            run.done = *verdict == Verdict::Ready;
             run.failed = matches!(verdict, Verdict::Failed { problem } if problem.code == "job-failed");
         }
     }
@@ -211,6 +211,9 @@ mod tests {
             // its pod goes on trying
             (failed("image-not-found"), false, false),
             (Verdict::Waiting { problem: None }, false, false),
+            // suspended, or deleted while it ran
+            (Verdict::Assumed { why: "x".into() }, false, false),
+            (Verdict::Gone { problem: Problem::new("gone", Exit::Rollout, "x") }, false, false),
         ] {
             let id =
                 |name: &str| ObjectId { group: "batch".into(), kind: "Job".into(), namespace: None, name: name.into() };

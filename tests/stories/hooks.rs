@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Project, Run, Running};
+use crate::support::{Audit, Project, Request, Run, Running};
 
 /// A Job that runs a script, with these annotations.
 fn job(project: &Project, name: &str, annotations: &str, script: &str) -> String {
@@ -125,6 +125,23 @@ fn a_hook_that_outlives_its_run_is_followed_by_the_next_and_not_run_beside_itsel
     ends(&project, "migrate-1", "Complete");
     project.run(&["deploy"]).expect(0);
     project.run(&["deploy", "-v"]).expect(0).says("has run already, as migrate-1");
+    assert_eq!(jobs(&project), ["migrate-1"]);
+}
+
+/// One that never ran has not run, whatever the deploy took it for.
+#[test]
+fn a_suspended_job_that_somebody_deletes_is_made_again() {
+    let project = Project::pushed("suspended");
+    let text = job(&project, "migrate", "a: b", "exit 0").replace("  backoffLimit", "  suspend: true\n  backoffLimit");
+    project.write("kubernetes/job.yaml", &text);
+    project.run(&["deploy"]).expect(0);
+    let audit = Audit::begin(&project.bench);
+    project.run(&["deploy"]).expect(0).never_says("changed:");
+    let namespace = project.namespace("qa");
+    let written: Vec<Request> = audit.requests(&namespace);
+    assert!(!written.iter().any(Request::writes_an_object), "{written:#?}");
+    project.bench.kubectl(&["-n", &namespace, "delete", "job", "migrate-1"]);
+    project.run(&["deploy"]).expect(0).says("job/migrate-1 created");
     assert_eq!(jobs(&project), ["migrate-1"]);
 }
 
