@@ -225,6 +225,9 @@ pub struct JobRun {
     pub job: String,
     /// Its name in the cluster: `migrate-7`.
     pub name: String,
+    /// Where it runs; none in a record that does not say so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
     /// SHA-256 of what was rendered, under the name of the manifests.
     pub hash: String,
     /// True once it was seen to complete.
@@ -232,6 +235,14 @@ pub struct JobRun {
     /// True once it was seen to fail. With neither its end is not known: it may be running.
     #[serde(default)]
     pub failed: bool,
+}
+
+impl JobRun {
+    /// True where this is its object in the cluster.
+    pub(crate) fn is(&self, id: &ObjectId) -> bool {
+        let may_lie_there = self.namespace.is_none() || self.namespace == id.namespace;
+        id.kind == "Job" && self.name == id.name && may_lie_there
+    }
 }
 
 /// The Service that is switched, with its selector and what carries traffic now.

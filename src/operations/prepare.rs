@@ -415,6 +415,7 @@ mod tests {
         let run = |revision: u64, end: &str| JobRun {
             job: "migrate".into(),
             name: format!("migrate-{revision}"),
+            namespace: None,
             hash: "h".into(),
             done: end == "done",
             failed: end == "failed",

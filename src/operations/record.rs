@@ -189,8 +189,7 @@ async fn made_namespace(cluster: &Cluster, prepared: &Prepared) -> Result<Option
 /// failure may come to a good end yet, and one that is taken as good, suspended or deleted, has done nothing.
 pub(super) fn note_jobs(record: &mut Record, states: &[(ObjectId, Verdict, Progress)]) {
     for (id, verdict, _) in states {
-        let run = record.jobs.iter_mut().find(|run| id.kind == "Job" && run.name == id.name);
-        if let Some(run) = run {
+        if let Some(run) = record.jobs.iter_mut().find(|run| run.is(id)) {
             run.done = *verdict == Verdict::Ready;
             run.failed = matches!(verdict, Verdict::Failed { problem } if problem.code == "job-failed");
         }
@@ -215,15 +214,27 @@ mod tests {
             (Verdict::Assumed { why: "x".into() }, false, false),
             (Verdict::Gone { problem: Problem::new("gone", Exit::Rollout, "x") }, false, false),
         ] {
-            let id =
-                |name: &str| ObjectId { group: "batch".into(), kind: "Job".into(), namespace: None, name: name.into() };
-            let run = JobRun { job: "m".into(), name: "m-1".into(), hash: "h".into(), done: false, failed: false };
-            let mut record = Record { jobs: vec![run], ..Record::sample(1, RecordState::Running) };
-            let states =
-                [(id("other"), Verdict::Ready, Progress::default()), (id("m-1"), verdict, Progress::default())];
+            let mut record = Record { jobs: vec![run(None)], ..Record::sample(1, RecordState::Running) };
+            let states = [state("here", "other", Verdict::Ready), state("here", "m-1", verdict)];
             note_jobs(&mut record, &states);
             assert_eq!((record.jobs[0].done, record.jobs[0].failed), (done, is_failed), "{:?}", states[1]);
         }
+        let jobs = vec![run(Some("here")), run(Some("there"))];
+        let mut record = Record { jobs, ..Record::sample(1, RecordState::Running) };
+        note_jobs(&mut record, &[state("here", "m-1", failed("job-failed")), state("there", "m-1", Verdict::Ready)]);
+        let ends: Vec<_> = record.jobs.iter().map(|run| (run.done, run.failed)).collect();
+        assert_eq!(ends, [(false, true), (true, false)]);
+    }
+
+    fn run(namespace: Option<&str>) -> JobRun {
+        let (job, name, hash) = ("m".into(), "m-1".into(), "h".into());
+        JobRun { job, name, namespace: namespace.map(str::to_owned), hash, done: false, failed: false }
+    }
+
+    fn state(namespace: &str, name: &str, verdict: Verdict) -> (ObjectId, Verdict, Progress) {
+        let (group, kind) = ("batch".into(), "Job".into());
+        let id = ObjectId { group, kind, namespace: Some(namespace.into()), name: name.into() };
+        (id, verdict, Progress::default())
     }
 
     #[test]

@@ -314,8 +314,14 @@ mod tests {
 
     #[test]
     fn three_runs_of_a_job_are_recent() {
-        let run =
-            |name: &str| JobRun { job: "m".into(), name: name.into(), hash: String::new(), done: true, failed: false };
+        let run = |name: &str| JobRun {
+            job: "m".into(),
+            name: name.into(),
+            namespace: None,
+            hash: String::new(),
+            done: true,
+            failed: false,
+        };
         let jobs = [run("m-9"), run("m-8"), run("m-8"), run("m-7"), run("m-6")];
         assert_eq!(recent_runs(&[], &jobs), BTreeSet::from(["m-9", "m-8", "m-7"]));
     }

@@ -52,11 +52,11 @@ pub(crate) fn again(objects: Vec<Rendered>, how: &Again<'_>) -> Recorded {
 
 /// A Job cannot be changed: it runs under the number of the new release.
 fn run_again(object: Rendered, runs: &[JobRun], revision: u64) -> (Rendered, JobRun) {
-    let earlier = runs.iter().find(|run| run.name == object.id.name);
+    let earlier = runs.iter().find(|run| run.is(&object.id));
     let job = earlier.map_or_else(|| object.id.name.clone(), |run| run.job.clone());
     let hash = earlier.map_or_else(|| object.hash.clone(), |run| run.hash.clone());
-    let name = jobs::name(&job, revision);
-    (jobs::renamed(object, &name), JobRun { job, name, hash, done: false, failed: false })
+    let (name, namespace) = (jobs::name(&job, revision), object.id.namespace.clone());
+    (jobs::renamed(object, &name), JobRun { job, name, namespace, hash, done: false, failed: false })
 }
 
 /// The switched Service goes on leading where it leads: only a switch moves traffic.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     fn run(job: &str, done: bool) -> JobRun {
-        JobRun { job: job.into(), name: format!("{job}-3"), hash: "a".into(), done, failed: false }
+        JobRun { job: job.into(), name: format!("{job}-3"), namespace: None, hash: "a".into(), done, failed: false }
     }
 
     #[test]
@@ -135,5 +135,22 @@ mod tests {
         assert_eq!(names, ["migrate-7", "index-3-7"]);
         assert_eq!((again.jobs[0].job.as_str(), again.jobs[0].done), ("migrate", false));
         assert_eq!(again.objects[2].body()["metadata"]["name"], "migrate-7");
+    }
+
+    #[test]
+    fn of_two_runs_of_one_name_each_goes_on_in_its_namespace() {
+        let in_namespace =
+            |name: &str| JobRun { namespace: Some(name.into()), hash: name.into(), ..run("migrate", true) };
+        let runs = [in_namespace("one"), in_namespace("two")];
+        let hash = |namespace: Option<&str>, runs: &[JobRun]| {
+            let mut object = rendered("batch", "Job", "migrate-3", Stage::Before, json!({}));
+            object.id.namespace = namespace.map(str::to_owned);
+            let (_, run) = run_again(object, runs, 7);
+            assert_eq!(run.namespace.as_deref(), namespace);
+            run.hash
+        };
+        assert_eq!((hash(Some("two"), &runs), hash(Some("one"), &runs)), ("two".into(), "one".into()));
+        // an earlier record does not say where
+        assert_eq!(hash(Some("two"), &[run("migrate", true)]), "a");
     }
 }

@@ -258,13 +258,15 @@ impl<'r> Work<'r> {
         let Some(revision) = self.rendering.revision.filter(|_| is_job(&rendered.id)) else { return Some(rendered) };
         let same = |run: &&JobRun| run.job == rendered.id.name && run.hash == rendered.hash;
         let earlier = self.rendering.runs.iter().filter(|_| rendered.stage != Stage::OnFailure).find(same).cloned();
-        let run = earlier.unwrap_or_else(|| JobRun {
+        let new = || JobRun {
             job: rendered.id.name.clone(),
             name: jobs::name(&rendered.id.name, revision),
+            namespace: None,
             hash: rendered.hash.clone(),
             done: false,
             failed: false,
-        });
+        };
+        let run = JobRun { namespace: rendered.id.namespace.clone(), ..earlier.unwrap_or_else(new) };
         self.jobs.push(run.clone());
         if run.done {
             self.skip(rendered.id, format!("has run already, as {}", run.name));
@@ -598,6 +600,12 @@ spec:
         let first = made(1, &[]);
         assert_eq!(names(&first), ["job/migrate-1", "deployment/demo", "job/tell-1"]);
         assert_eq!(names(&made(2, &first.jobs)), ["job/migrate-1", "deployment/demo", "job/tell-2"]);
+        // an earlier record does not say where they run
+        let unplaced: Vec<JobRun> =
+            { first.jobs.iter() }.map(|run| JobRun { namespace: None, ..run.clone() }).collect();
+        let placed = made(2, &unplaced);
+        assert_eq!(names(&placed)[0], "job/migrate-1");
+        assert!(placed.jobs.iter().all(|run| run.namespace.as_deref() == Some("demo-qa")), "{:?}", placed.jobs);
         let done: Vec<JobRun> = first.jobs.into_iter().map(|run| JobRun { done: true, ..run }).collect();
         assert_eq!(names(&made(3, &done)), ["deployment/demo", "job/tell-3"]);
     }
