@@ -10,8 +10,8 @@ use crate::{
     cluster::{Cluster, ClusterError, History, without_records},
     kinds,
     model::{
-        Applied, ApplyEvent, Change, JobRun, Live, Note, Object, ObjectChange, ObjectId, ObjectOutcome, Problem,
-        Record, RecordState, Release, Rendered, Resource, Selection, Traffic,
+        Applied, ApplyEvent, BlueGreen, Change, JobRun, Live, Note, Object, ObjectChange, ObjectId, ObjectOutcome,
+        Problem, Record, RecordState, Release, Rendered, Resource, Selection, Traffic,
     },
     plan::{self, PruneRules},
     render,
@@ -40,10 +40,9 @@ pub(super) async fn decide(
     }
     let skipped = known.changes.iter().filter(|change| change.change == Change::Skipped);
     let mut kept: BTreeSet<ObjectId> = skipped.map(|change| change.object.clone()).collect();
-    if settings.blue_green.is_some() {
-        // what serves may use anything that was deployed with it: nothing of it goes before traffic does
-        let Some(serving) = serving(known.history, traffic) else { return Ok(Vec::new()) };
-        kept.extend(serving);
+    if let Some(blue_green) = &settings.blue_green {
+        let Some(colors) = staying(blue_green, known, traffic) else { return Ok(Vec::new()) };
+        kept.extend(held_by(cluster, &target.namespace.value, known.history, &colors).await?);
     }
     // what came by `-f` and what the app's own manifests had is not gone for the other of the two
     let is_of_ours = |record: &&Record| record.given == application.given;
@@ -176,13 +175,31 @@ fn live(selection: &Selection, body: serde_json::Value) -> Live {
     Live { id, resource, body: Some(body) }
 }
 
-/// The objects of the release that serves; none where it is not known.
-fn serving(history: &History, traffic: Option<&Traffic>) -> Option<Vec<ObjectId>> {
-    let color = traffic?.color.as_ref()?;
-    let mut newest_first = history.records.iter().rev();
-    let record =
-        newest_first.find(|record| record.state == RecordState::Succeeded && record.color.as_ref() == Some(color))?;
-    Some(record.applied.iter().map(|applied| applied.id.clone()).collect())
+/// The colours of which nothing goes: each may use anything that was deployed with it, so the one that serves keeps that
+/// before traffic goes, and the way back before it is deployed over. None where it is not known what serves.
+fn staying<'k>(
+    blue_green: &'k BlueGreen,
+    known: &Known<'k>,
+    traffic: Option<&'k Traffic>,
+) -> Option<BTreeSet<&'k str>> {
+    let serves = traffic?.color.as_deref()?;
+    let is_proof = |record: &Record| record.state == RecordState::Succeeded && record.color.as_deref() == Some(serves);
+    let ours = known.release.color.as_deref();
+    let others = blue_green.colors.iter().map(String::as_str).filter(|color| Some(*color) != ours);
+    known.history.records.iter().any(is_proof).then(|| others.chain([serves]).collect())
+}
+
+/// What was written for these colours, or a run that was killed had begun to write.
+async fn held_by(
+    cluster: &Cluster,
+    namespace: &str,
+    history: &History,
+    colors: &BTreeSet<&str>,
+) -> Result<Vec<ObjectId>, Failure> {
+    let records: Vec<&Record> = colors.iter().flat_map(|color| plan::held_by(&history.records, color)).collect();
+    let applied = records.iter().flat_map(|record| &record.applied).map(|applied| applied.id.clone());
+    let begun = begun(cluster, namespace, &records).await?;
+    Ok(applied.chain(begun.into_iter().map(|object| object.id)).collect())
 }
 
 pub(super) fn change(live: &Live) -> ObjectChange {

@@ -127,16 +127,28 @@ pub(crate) fn own(records: &[Record]) -> BTreeSet<ObjectId> {
     own.flat_map(|record| &record.applied).map(|applied| applied.id.clone()).collect()
 }
 
-/// What the cluster has of the other colour than that of `source`, each with its colour: all that was written there since
-/// its last success, for a later run may have ended before it wrote anything. `records` are the oldest first.
+/// What the cluster has of the other colour than that of `source`, each with its colour, as its own source wrote it.
+/// `records` are the oldest first.
 pub(crate) fn of_the_other_color<'r>(records: &'r [Record], source: &Record) -> BTreeMap<&'r ObjectId, &'r str> {
     let Some(ours) = &source.color else { return BTreeMap::new() };
-    let of_color = |record: &'r Record| record.color.as_deref().map(|color| (record, color));
-    let of_ours = records.iter().filter(|record| record.given == source.given);
-    let theirs: Vec<(&Record, &str)> = of_ours.filter_map(of_color).filter(|(_, color)| *color != ours).collect();
-    let proven = theirs.iter().rposition(|(record, _)| record.state == RecordState::Succeeded).unwrap_or(0);
-    let since = theirs[proven..].iter();
-    since.flat_map(|(record, color)| record.applied.iter().map(|applied| (&applied.id, *color))).collect()
+    let colors: BTreeSet<&str> = records.iter().filter_map(|record| record.color.as_deref()).collect();
+    let theirs = colors.into_iter().filter(|color| color != ours);
+    let applied = |color| since_success(records, color, source.given).flat_map(|record| &record.applied);
+    theirs.flat_map(|color| applied(color).map(move |applied| (&applied.id, color))).collect()
+}
+
+/// The records of a colour that the cluster may have something of, by each source for itself: what one of them handed over
+/// may be a part of the app. `records` are the oldest first.
+pub(crate) fn held_by<'r>(records: &'r [Record], color: &str) -> impl Iterator<Item = &'r Record> {
+    [false, true].into_iter().flat_map(move |given| since_success(records, color, given))
+}
+
+/// The last success of a colour from one source, and what came after it: a later run may have ended before it wrote anything.
+fn since_success<'r>(records: &'r [Record], color: &str, given: bool) -> impl Iterator<Item = &'r Record> + use<'r> {
+    let is_of = |record: &&Record| record.given == given && record.color.as_deref() == Some(color);
+    let mut theirs: Vec<&Record> = records.iter().filter(is_of).collect();
+    let proven = theirs.iter().rposition(|record| record.state == RecordState::Succeeded).unwrap_or(0);
+    theirs.split_off(proven).into_iter()
 }
 
 /// True where two releases do not have the same objects. Jobs do not count: each release has its own.
@@ -278,16 +290,22 @@ mod tests {
         assert_eq!(to_put_back(&records[..3], &records[3]).map(|record| record.revision), Some(3));
     }
 
+    /// Records from 1 on, each with its colour, the name of its only object, and true where that was handed over.
+    fn colored(rows: &[(RecordState, &str, &str, bool)]) -> Vec<Record> {
+        let states: Vec<(RecordState, &str)> = rows.iter().map(|row| (row.0, "a")).collect();
+        let mut records = records(&states);
+        for (record, (_, color, name, given)) in records.iter_mut().zip(rows) {
+            (record.color, record.given) = (Some((*color).to_owned()), *given);
+            record.applied.truncate(1);
+            Arc::make_mut(&mut record.applied[0]).id.name = (*name).to_owned();
+        }
+        records
+    }
+
     #[test]
     fn what_a_failed_run_has_not_written_is_still_of_its_colour() {
         let found = |rows: &[(RecordState, &str, &str, bool)], color: Option<&str>| {
-            let states: Vec<(RecordState, &str)> = rows.iter().map(|row| (row.0, "a")).collect();
-            let mut records = records(&states);
-            for (record, (_, color, name, given)) in records.iter_mut().zip(rows) {
-                (record.color, record.given) = (Some((*color).to_owned()), *given);
-                record.applied.truncate(1);
-                Arc::make_mut(&mut record.applied[0]).id.name = (*name).to_owned();
-            }
+            let records = colored(rows);
             let source = Record { color: color.map(str::to_owned), ..Record::sample(9, Succeeded) };
             let theirs = of_the_other_color(&records, &source);
             theirs.into_iter().map(|(id, color)| format!("{color} {}", id.name)).collect::<Vec<_>>()
@@ -305,6 +323,29 @@ mod tests {
         assert_eq!(found(&rows, Some("blue")), ["green ours"]);
         assert_eq!(found(&rows[3..4], Some("green")), ["blue flags"]);
         assert!(found(&rows, None).is_empty() && found(&rows[..2], Some("blue")).is_empty());
+    }
+
+    #[test]
+    fn a_colour_holds_what_each_source_wrote_since_its_last_success() {
+        let found = |rows: &[(RecordState, &str, &str, bool)], color: &str| {
+            let records = colored(rows);
+            let applied = held_by(&records, color).flat_map(|record| record.applied.clone());
+            applied.map(|applied| applied.id.name.clone()).collect::<Vec<_>>()
+        };
+        let rows = [
+            (Succeeded, "blue", "older", false),
+            (Succeeded, "green", "first", false),
+            (Succeeded, "blue", "all", false),
+            // a part of the same commit, from a file
+            (Succeeded, "blue", "part", true),
+            // ready later, and switched to by name
+            (Failed, "green", "worker", false),
+            (Running, "blue", "more", true),
+        ];
+        assert_eq!(found(&rows, "blue"), ["all", "part", "more"]);
+        assert_eq!(found(&rows, "green"), ["first", "worker"]);
+        assert_eq!(found(&rows[4..], "green"), ["worker"]);
+        assert!(found(&rows[..1], "green").is_empty());
     }
 
     #[test]

@@ -25,7 +25,8 @@ pub(crate) use changes::change;
 pub(crate) use destroy::{Destruction, destroyable, destruction};
 pub(crate) use error::PlanError;
 pub(crate) use history::{
-    brought_by_given, choose, counterpart, may_go_back, of_the_other_color, own, proven_last, surplus, to_put_back,
+    brought_by_given, choose, counterpart, held_by, may_go_back, of_the_other_color, own, proven_last, surplus,
+    to_put_back,
 };
 pub(crate) use preview::{is_expired, marks, may_enter, preview};
 pub(crate) use prune::{PruneRules, is_recorded, protection, prune, where_to_look};

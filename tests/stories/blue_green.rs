@@ -68,8 +68,20 @@ fn deploys_go_to_the_idle_colour_and_switch_is_done_once() {
 #[test]
 fn a_repeated_job_finds_nothing_to_do() {
     let project = project("repeat");
+    let file = |color: &str| format!("kubernetes/bg/worker-{color}.yaml");
+    for color in ["blue", "green"] {
+        let text = demo::deployment(&format!("worker-{color}"), &project.image(), Some(color));
+        project.write(&file(color), &text.replace("app: web\n", "app: worker\n"));
+    }
+    let alarm = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: alarm\n  annotations: {argocd.argoproj.io/hook: SyncFail}\n";
+    project.write("kubernetes/alarm.yaml", alarm);
+    project.commit("Work in two colours");
     project.run(&["release", "--switch"]).expect(0);
+    let worker = format!("worker-{}", live(&project));
     demo::add_server(&project, "two");
+    for color in ["blue", "green"] {
+        std::fs::remove_file(project.root().join(file(color))).expect("a manifest");
+    }
     project.commit("Serve better");
     project.run(&["release", "--switch"]).expect(0);
     let (served, generation) = (live(&project), |color: &str| {
@@ -77,9 +89,14 @@ fn a_repeated_job_finds_nothing_to_do() {
         project.bench.get(&project.namespace("qa"), &["deployment", &name])["metadata"]["generation"].clone()
     });
     let before = ["blue", "green"].map(generation);
-    project.run(&["release", "--switch"]).expect(0);
+    project.run(&["release", "--switch"]).expect(0).never_says("pruned");
     assert_eq!(live(&project), served, "a repeated job moved the traffic");
     assert_eq!(["blue", "green"].map(generation), before, "a repeated job took the way back away");
+    assert!(has(&project, &worker), "a repeated job took a part of the way back away");
+    // until it is deployed over
+    demo::add_server(&project, "three");
+    project.commit("Serve best");
+    project.run(&["release"]).expect(0).says(&format!("deployment/{worker} pruned"));
 }
 
 /// As another renderer gives them: the values that it was told are in no commit.
