@@ -18,7 +18,7 @@ use super::{
     prune, record,
 };
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, Packed},
     kinds,
     model::{
         ApplyEvent, Change, ObjectOutcome, Outcome, Record, RecordState, Rendered, RolloutEvent, SourceEvent, Stage,
@@ -79,7 +79,7 @@ impl Delivery<'_> {
                 return Err(Unproven { failure, record: None });
             }
         };
-        let ended = self.write_and_follow(prepared, &mut record, outcome).await.map_err(|mut failure| {
+        let ended = self.write_and_follow(prepared, (&mut record, &objects), outcome).await.map_err(|mut failure| {
             account(&mut failure, &prepared.steps().collect::<Vec<_>>(), &record.applied);
             failure
         });
@@ -94,7 +94,7 @@ impl Delivery<'_> {
             recorded = self.cluster.save_objects(namespace, &record, &objects).await;
         }
         if ended.is_err() && !self.context.stop.is_set() {
-            self.after_failure(prepared, &mut record, outcome).await;
+            self.after_failure(prepared, (&mut record, &objects), outcome).await;
         }
         let ended = ended.and_then(|addresses| recorded.map(|()| addresses).map_err(Failure::from));
         ended.map_err(|failure| Unproven { failure, record: Some(Box::new(record)) })
@@ -104,7 +104,7 @@ impl Delivery<'_> {
     async fn write_and_follow(
         &self,
         prepared: &mut Prepared,
-        record: &mut Record,
+        (record, objects): (&mut Record, &Packed),
         outcome: &mut Outcome,
     ) -> Result<Vec<String>, Failure> {
         let started = Instant::now();
@@ -115,7 +115,7 @@ impl Delivery<'_> {
         let is_before_pods =
             |object: &Rendered| matches!(object.stage, Stage::Rights | Stage::Configuration | Stage::Service);
         watched.extend(self.write(prepared, &is_before_pods, record).await?);
-        self.hooks(prepared, Stage::Before, record, outcome).await?;
+        self.hooks(prepared, Stage::Before, (record, objects), outcome).await?;
         let is_workload = |object: &Rendered| object.stage == Stage::Workload;
         watched.extend(self.write(prepared, &is_workload, record).await?);
         self.context.tell(counted(prepared, started.elapsed().as_secs_f64()));
@@ -123,16 +123,21 @@ impl Delivery<'_> {
         let followed = self.follow(prepared, watched, record, outcome).await;
         self.cluster.may_give_way(false);
         let addresses = followed?;
-        self.hooks(prepared, Stage::After, record, outcome).await?;
+        self.hooks(prepared, Stage::After, (record, objects), outcome).await?;
         let all = self.application.checkout.settings.prune_all;
         outcome.objects.extend(prune::delete(self.context, self.cluster, (&prepared.gone, all), &record.applied).await);
         Ok(addresses)
     }
 
     /// Jobs that are to run after a failure; what they end with changes nothing about it.
-    async fn after_failure(&self, prepared: &mut Prepared, record: &mut Record, outcome: &mut Outcome) {
+    async fn after_failure(
+        &self,
+        prepared: &mut Prepared,
+        (record, objects): (&mut Record, &Packed),
+        outcome: &mut Outcome,
+    ) {
         let truth = outcome.truth.take();
-        if let Err(Failure(problems)) = self.hooks(prepared, Stage::OnFailure, record, outcome).await {
+        if let Err(Failure(problems)) = self.hooks(prepared, Stage::OnFailure, (record, objects), outcome).await {
             for problem in problems {
                 self.context.tell(RolloutEvent::Warning { problem });
             }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use super::{delivery::Delivery, failure::Failure, prepare::Prepared};
-use crate::model::{Applied, Note, Outcome, Record, Rendered, Stage};
+use crate::{
+    cluster::Packed,
+    model::{Applied, Note, Outcome, Record, Rendered, Stage},
+};
 
 impl Delivery<'_> {
     /// # Errors
@@ -12,7 +15,7 @@ impl Delivery<'_> {
         &self,
         prepared: &mut Prepared,
         stage: Stage,
-        record: &mut Record,
+        (record, objects): (&mut Record, &Packed),
         outcome: &mut Outcome,
     ) -> Result<(), Failure> {
         let of_stage = prepared.release.objects.iter().filter(|object| object.stage == stage);
@@ -32,13 +35,19 @@ impl Delivery<'_> {
         }
         // of a run that is stopped, what goes on may use any of it
         if !self.context.stop.is_set() {
-            self.clean_up(prepared, stage, failed, &record.applied).await;
+            self.clean_up(prepared, stage, failed, (record, objects)).await;
         }
         ended
     }
 
     /// Only once a whole phase has ended: a later hook may use what an earlier one brought.
-    async fn clean_up(&self, prepared: &Prepared, stage: Stage, failed: Option<i32>, applied: &[Arc<Applied>]) {
+    async fn clean_up(
+        &self,
+        prepared: &Prepared,
+        stage: Stage,
+        failed: Option<i32>,
+        (record, objects): (&Record, &Packed),
+    ) {
         let is_over = |object: &&Rendered| {
             object.stage == stage
                 && match failed {
@@ -47,11 +56,25 @@ impl Delivery<'_> {
                     _ => object.hook.delete_succeeded,
                 }
         };
-        for object in prepared.release.objects.iter().filter(is_over) {
-            let Some(applied) = applied.iter().find(|applied| applied.id == object.id) else { continue };
-            // another deploy's run of it is cleaned up by its own name; what stays is no reason to fail
+        let over = prepared.release.objects.iter().filter(is_over);
+        // another deploy's run of it is cleaned up by its own name
+        let over: Vec<&Arc<Applied>> =
+            over.filter_map(|object| record.applied.iter().find(|applied| applied.id == object.id)).collect();
+        // a killed run leaves what its record says, and with the Job goes the last that tells of its end; what runs after a
+        // failure runs anew each time
+        let is_done = |applied: &&Arc<Applied>| record.jobs.iter().any(|run| run.done && run.is(&applied.id));
+        let namespace = &prepared.release.target.namespace.value;
+        if stage != Stage::OnFailure
+            && over.iter().any(is_done)
+            && let Err(error) = self.cluster.save_record(namespace, record, objects).await
+        {
+            self.context.tell(Note::attention("record", format!("hooks are not deleted: {error}")));
+            return;
+        }
+        for applied in over {
+            // what stays is no reason to fail
             if let Err(error) = self.cluster.delete_applied(applied).await {
-                self.context.tell(Note::attention("apply", format!("{} is not deleted: {error}", object.id)));
+                self.context.tell(Note::attention("apply", format!("{} is not deleted: {error}", applied.id)));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::support::{Audit, Project, Request, Run, Running};
+use crate::support::{Audit, Project, Request, Run, Running, manifests};
 
 /// A Job that runs a script, with these annotations.
 fn job(project: &Project, name: &str, annotations: &str, script: &str) -> String {
@@ -105,7 +105,7 @@ fn signal(running: &Running, name: &str) {
     assert!(sent.success());
 }
 
-/// The Jobs that were ever made: none is deleted here.
+/// The Jobs that are there.
 fn jobs(project: &Project) -> Vec<String> {
     let found = project.bench.kubectl(&["-n", &project.namespace("qa"), "get", "jobs", "-o", "name"]);
     found.lines().map(|name| name.trim_start_matches("job.batch/").to_owned()).collect()
@@ -126,6 +126,24 @@ fn a_hook_that_outlives_its_run_is_followed_by_the_next_and_not_run_beside_itsel
     project.run(&["deploy"]).expect(0);
     project.run(&["deploy", "-v"]).expect(0).says("has run already, as migrate-1");
     assert_eq!(jobs(&project), ["migrate-1"]);
+}
+
+#[test]
+fn a_hook_that_was_deleted_for_its_success_is_not_run_again_though_its_run_was_killed() {
+    let mut project = Project::pushed("hookkill");
+    project.set("SHIPWAY_LOCK_EXPIRY", "2");
+    let annotations = "helm.sh/hook: 'pre-install,pre-upgrade', helm.sh/hook-delete-policy: hook-succeeded";
+    project.write("kubernetes/job.yaml", &job(&project, "migrate", annotations, "echo tables-made"));
+    let web = manifests::deployment("web", &project.image());
+    project.write("kubernetes/web.yaml", &web.replace("path: /\n", "path: /missing\n"));
+    let running = project.start(&["deploy"]);
+    running.until_says("tables-made");
+    running.until_says("deployment/web created");
+    signal(&running, "KILL");
+    running.wait().expect(-1);
+    assert_eq!(jobs(&project), [""; 0], "the Job is not deleted");
+    project.write("kubernetes/web.yaml", &web);
+    project.run(&["deploy", "-v"]).expect(0).says("has run already, as migrate-1").never_says("tables-made");
 }
 
 /// One that never ran has not run, whatever the deploy took it for.
