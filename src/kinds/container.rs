@@ -153,6 +153,12 @@ impl<'o> Container<'o> {
             "liveness-killing" => finding
                 .with("probe", self.probe_as_set().unwrap_or_default())
                 .hint("correct the probe, or give it a longer `timeoutSeconds` or `failureThreshold`"),
+            // a busy node does not always tell it from another kill
+            _ if code == SIGKILLED && !self.memory_limit().is_empty() => finding.hint(format!(
+                "memory beyond the limit ({}) ends so, too: raise `resources.limits.memory` of container `{}`",
+                self.memory_limit(),
+                self.name()
+            )),
             _ if code == 0 => finding.hint("correct `command` so that it does not end, or make it a Job"),
             _ => finding,
         };
@@ -216,7 +222,7 @@ impl<'o> Container<'o> {
     fn cause(&self, reason: &str, code: i64, end: &Value) -> (&'static str, String) {
         let name = self.name();
         if reason == "OOMKilled" {
-            let limit = self.spec.map_or("", |spec| read::text(spec, &["resources", "limits", "memory"]));
+            let limit = self.memory_limit();
             let limit = if limit.is_empty() { String::new() } else { format!(" (limit {limit})") };
             return ("oom-killed", format!("container `{name}` uses more memory than it may{limit} and is killed"));
         }
@@ -233,6 +239,11 @@ impl<'o> Container<'o> {
         };
         let kind = if self.init { "init-failed" } else { "crash-loop" };
         (kind, format!("{}container `{name}` {what}", if self.init { "init " } else { "" }))
+    }
+
+    /// Empty where there is none.
+    fn memory_limit(&self) -> &'o str {
+        self.spec.map_or("", |spec| read::text(spec, &["resources", "limits", "memory"]))
     }
 
     /// The message of a liveness or startup probe that failed, where two of three signs say that it ended this run: the code, the
@@ -331,6 +342,9 @@ fn field_of(message: &str) -> &'static str {
 fn is_among(pod: &Value, list: &str, name: &str) -> bool {
     read::list(pod, &["spec", list]).iter().any(|spec| read::text(spec, &["name"]) == name)
 }
+
+/// The exit code of what SIGKILL has ended.
+const SIGKILLED: i64 = 137;
 
 /// Seconds for the events that explain an exit: under load they come well after the status.
 const EVENTS: f64 = 15.0;
