@@ -28,8 +28,8 @@ pub(crate) use job::has_ended;
 pub(crate) use observation::{Baseline, Judgement, Observation};
 pub(crate) use persistent_volume_claim::stays_true;
 pub(crate) use pod::{
-    advance, awaiting, begun, endings, image_ids, is_alive, is_ready, is_ready_unasked, last_run, may_be_killed_within,
-    ready_since, reason, started_last, tells,
+    BEFORE_PULLING, advance, awaiting, begun, endings, image_ids, is_alive, is_ready, is_ready_unasked, last_run,
+    may_be_killed_within, ready_since, reason, started_last, tells,
 };
 pub(crate) use removed::{Removed, removed};
 pub(crate) use service::ready_endpoints;

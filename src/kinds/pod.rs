@@ -33,8 +33,9 @@ const UNSCHEDULABLE: f64 = 60.0;
 const GROWS: [&str; 2] = ["TriggeredScaleUp", "Nominated"];
 /// How the cluster's own says that it adds none, also after it began to.
 const GROWS_NOT: &str = "NotTriggerScaleUp";
-/// Seconds for a volume's ConfigMap or Secret to appear.
-const VOLUME: f64 = 30.0;
+/// Seconds for a volume's ConfigMap or Secret to appear: half a minute, after which the node tries again at 31.5 s (each time
+/// after twice as long, from 0.5 s on).
+const VOLUME: f64 = 35.0;
 
 fn judge(o: &Observation<'_>) -> Judgement {
     let live = match present(o) {
@@ -271,8 +272,12 @@ fn is_set_up(pod: &Value) -> bool {
     told.map_or_else(|| statuses(pod).any(has_run), |condition| condition.is_true())
 }
 
+/// What is told of a pod that is not set up yet; its image is pulled only then.
+pub(crate) const BEFORE_PULLING: [&str; 3] = ["FailedMount", "FailedAttachVolume", "FailedCreatePodSandBox"];
+
 /// What keeps the containers from being made is told in events only.
 fn volume(pod: &Value, events: &[&Value]) -> Option<Finding> {
+    let [mount, attach, sandbox] = BEFORE_PULLING;
     let failing = |text: String| {
         let command = format!("`kubectl{} describe pod/{}`", in_namespace(&read::id(pod)), read::name(pod));
         let finding = Finding::new("volume-failing", Weight::Wait, text);
@@ -282,7 +287,7 @@ fn volume(pod: &Value, events: &[&Value]) -> Option<Finding> {
         let event = events.iter().rev().find(|event| read::text(event, &["reason"]) == reason)?;
         Some(read::text(event, &["message"])).filter(|message| !is_of_a_cold_cache(message))
     };
-    if let Some(message) = told("FailedMount") {
+    if let Some(message) = told(mount) {
         let absent = message.contains("not found") || message.contains("references non-existent");
         let cause = message.split_once("failed for volume ").map_or(message, |(_, rest)| rest);
         let text = format!("a volume cannot be mounted: {cause}");
@@ -293,11 +298,10 @@ fn volume(pod: &Value, events: &[&Value]) -> Option<Finding> {
         };
         return Some(finding);
     }
-    if let Some(message) = told("FailedAttachVolume") {
+    if let Some(message) = told(attach) {
         return Some(failing(message.to_owned()));
     }
-    told("FailedCreatePodSandBox")
-        .map(|message| Finding::new("node-failing", Weight::Wait, message).hint(command::node(pod)))
+    told(sandbox).map(|message| Finding::new("node-failing", Weight::Wait, message).hint(command::node(pod)))
 }
 
 /// The kubelet's caches of ConfigMaps and Secrets fill while a pod starts, or once the API server is back: it says so of each, and

@@ -752,9 +752,9 @@ mod tests {
         let story = Story::of(vec![web], &[]);
         let told = |reason: &str| told_of_web_1(reason, "12:00:05");
         let usual = |reason: &str| story.rollout.selections().iter().any(|of| story_kind(of, &&told(reason)));
-        assert!(!["Scheduled", "Pulling", "Created", "Started", "Killing"].into_iter().any(usual));
+        assert!(!["Scheduled", "Created", "Started", "Killing"].into_iter().any(usual));
         let tells = |reason: &str| standing.selections().any(|of| story_kind(of, &&told(reason)));
-        assert_eq!(["Pulled", "Nominated"].map(tells), [false, true], "what stands is not drawn");
+        assert_eq!(["Pulled", "Pulling", "Nominated"].map(tells), [false, true, true], "what stands is not drawn");
     }
 
     fn told_of_web_1(reason: &str, time: &str) -> Value {
@@ -763,6 +763,31 @@ mod tests {
             json!({"name": format!("{reason}-{time}"), "namespace": "demo", "uid": format!("{reason}-{time}")});
         json!({"apiVersion": "v1", "kind": "Event", "metadata": metadata, "involvedObject": about, "type": "Normal",
             "reason": reason, "lastTimestamp": format!("2026-05-04T{time}Z"), "message": "of a node"})
+    }
+
+    #[test]
+    fn a_volume_that_came_late_is_mounted_once_an_image_is_pulled() {
+        let missing = |time: &str| {
+            let mut event = told_of_web_1("FailedMount", time);
+            event["type"] = json!("Warning");
+            event["message"] = json!("MountVolume.SetUp failed for volume \"f\" : configmap \"f\" not found");
+            event
+        };
+        let story = |told: &[Value]| {
+            let web = deployment("web", 1);
+            let seen = [live(&web, [2, 1, 1, 0]), replica_set("web-new", "web", "2")];
+            let mut story = Story::of(vec![web], &seen);
+            story.see(pod("web-1", "web-new", starting(), 0));
+            told.iter().for_each(|event| story.see(event.clone()));
+            story.pass(90.0);
+            story
+        };
+        let (early, late) = (missing("12:00:05"), missing("12:00:20"));
+        let pulling = told_of_web_1("Pulling", "12:00:21");
+        assert_eq!(story(&[early.clone(), late.clone()]).finding().0, "config-missing");
+        assert!(story(&[early.clone(), late.clone(), pulling.clone()]).end.is_none(), "its image takes long");
+        assert!(story(&[pulling, early, late]).end.is_none(), "two watches tell it, in either order");
+        assert_eq!(story(&[told_of_web_1("Pulled", "12:00:04"), missing("12:00:05")]).finding().0, "config-missing");
     }
 
     #[test]

@@ -15,7 +15,7 @@ const SERVICE_LABEL: &str = "kubernetes.io/service-name";
 
 /// What is told of pods beside warnings, without what their own status tells as well. Autoscalers have several words for the same,
 /// and the API selects no more than one by its name.
-const TOLD_OF_PODS: &str = "type=Normal,involvedObject.kind=Pod,reason!=Scheduled,reason!=Pulling,\
+const TOLD_OF_PODS: &str = "type=Normal,involvedObject.kind=Pod,reason!=Scheduled,\
                             reason!=Created,reason!=Started,reason!=Killing";
 
 /// The selections, each once: the objects themselves, what they create, and events about them.
@@ -89,7 +89,7 @@ fn resource_of(group: &str, kind: &str) -> Option<Resource> {
     kinds::find(group, kind).map(|known| known.resource())
 }
 
-/// The same without what each start of a pod tells, which is told of a run alone.
+/// The same without what each start of a pod tells and a run alone shows.
 pub(super) fn selections_standing(app: &str, watched: &[Watched]) -> Vec<Selection> {
     let mut selections = selections(app, watched);
     let told = selections.iter_mut().filter_map(|selection| selection.fields.as_mut());

@@ -31,12 +31,20 @@ struct List {
 }
 
 #[derive(Debug, Default)]
+struct Images {
+    /// When the first was there.
+    first_pulled: Option<Timestamp>,
+    /// When anything was told of one.
+    last: Option<Timestamp>,
+}
+
+#[derive(Debug, Default)]
 pub(super) struct View {
     lists: Vec<List>,
     by_uid: HashMap<String, Slot>,
     owned: HashMap<String, HashSet<Slot>>,
-    /// When the first image of a pod was there, by its uid: all that is kept of these events.
-    pulled: HashMap<String, Timestamp>,
+    /// What is kept of the events about a pod's images, by its uid.
+    images: HashMap<String, Images>,
     /// The uids of Jobs that were deleted before their end.
     cut_off: HashSet<String>,
     /// True where the end of a Job counts after it was deleted.
@@ -176,8 +184,12 @@ impl View {
     }
 
     fn insert(&mut self, list: usize, object: Value, late: bool) -> Vec<String> {
-        if read::is_kind(&object, "Event") && read::text(&object, &["reason"]) == "Pulled" {
-            return self.pulled(&object);
+        match read::text(&object, &["reason"]) {
+            reason @ ("Pulling" | "Pulled") if read::is_kind(&object, "Event") => {
+                return self.note_image(&object, reason == "Pulled");
+            }
+            _ if self.is_over(&object) => return Vec::new(),
+            _ => {}
         }
         let key = key(&object);
         let slot = (list, key.clone());
@@ -193,12 +205,27 @@ impl View {
         touched
     }
 
-    fn pulled(&mut self, event: &Value) -> Vec<String> {
+    /// Takes in that an image is pulled, or is there: what was told before of the pod's volumes is over.
+    fn note_image(&mut self, event: &Value, is_there: bool) -> Vec<String> {
         let pod = read::text(event, &["involvedObject", "uid"]);
-        let is_news = !self.pulled.contains_key(pod);
-        let Some(time) = event_time::of(event).filter(|_| is_news) else { return Vec::new() };
-        self.pulled.insert(pod.to_owned(), time);
+        let Some(time) = event_time::of(event) else { return Vec::new() };
+        let images = self.images.entry(pod.to_owned()).or_default();
+        images.last = images.last.max(Some(time));
+        images.first_pulled = images.first_pulled.or(is_there.then_some(time));
+        let told = self.owned.get(pod).into_iter().flatten();
+        let over = told.filter(|slot| self.at(slot).is_some_and(|entry| self.is_over(&entry.object)));
+        for (list, key) in over.cloned().collect::<Vec<_>>() {
+            self.remove(list, &key);
+        }
         self.line_of(event)
+    }
+
+    /// True for an event that tells what keeps an image from being pulled, where one was pulled since.
+    fn is_over(&self, event: &Value) -> bool {
+        let pod = read::text(event, &["involvedObject", "uid"]);
+        let is_before = |pulled: Timestamp| event_time::of(event).is_some_and(|told| told <= pulled);
+        kinds::BEFORE_PULLING.contains(&read::text(event, &["reason"]))
+            && self.images.get(pod).and_then(|images| images.last).is_some_and(is_before)
     }
 
     fn remove(&mut self, list: usize, key: &str) -> Vec<String> {
@@ -246,7 +273,7 @@ impl View {
 
     /// When the first image of this pod was there.
     pub(super) fn pulled_at(&self, uid: &str) -> Option<Timestamp> {
-        self.pulled.get(uid).copied()
+        self.images.get(uid)?.first_pulled
     }
 
     /// True where a Job was seen to be deleted before its end.
