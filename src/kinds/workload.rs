@@ -16,8 +16,8 @@ use crate::model::{Evidence, Exit, Problem, Progress, Question, Reply, Verdict};
 /// Lines of a container's log that stand as evidence.
 const LOG_LINES: usize = 25;
 
-/// What the kubelet sends in the place of the lines of an instance that is gone.
-const LOST: &str = "unable to retrieve container logs for ";
+/// What the kubelet sends in the place of the lines of an instance that is gone, or whose file is.
+const LOST: [&str; 2] = ["unable to retrieve container logs for ", "failed to try resolving symlinks in path "];
 
 /// Seconds for pods to be seen that their controller reports.
 const UNSEEN: f64 = 5.0;
@@ -246,7 +246,7 @@ impl<'o, 's> Workload<'o, 's> {
                     logs.push(question);
                     return problem;
                 }
-                Some(Reply::Log(lines)) if lines.iter().any(|line| !line.starts_with(LOST)) => {
+                Some(Reply::Log(lines)) if lines.iter().any(|line| !is_lost(line)) => {
                     let skipped = lines.len().saturating_sub(LOG_LINES);
                     return problem.with(Evidence::new("last log", lines[skipped..].iter().map(String::as_str)));
                 }
@@ -289,6 +289,10 @@ impl<'o, 's> Workload<'o, 's> {
             None => "its pods to be available".to_owned(),
         }
     }
+}
+
+fn is_lost(line: &str) -> bool {
+    LOST.iter().any(|lost| line.starts_with(lost))
 }
 
 /// The graver one; of two alike the first.

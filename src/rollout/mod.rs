@@ -335,6 +335,21 @@ mod tests {
         assert_eq!(evidence[0].lines, ["web-1, third exit"]);
     }
 
+    #[test]
+    fn what_a_node_says_in_the_place_of_a_log_is_no_log() {
+        for lost in [
+            "unable to retrieve container logs for containerd://1",
+            "failed to try resolving symlinks in path \"/var/log/pods/demo/web/1.log\": lstat: no such file or directory",
+        ] {
+            let mut story = crashing_alike(&["web"]);
+            story.answer(Reply::Log(vec![lost.into()]));
+            assert!(matches!(&story.asked[..], [Question::LastLog { previous: false, .. }]), "{:?}", story.asked);
+            story.answer(Reply::Log(vec!["boom: no database".into()]));
+            let evidence = &story.end().problems[0].evidence;
+            assert!(evidence.iter().any(|e| e.label == "last log" && e.lines == ["boom: no database"]), "{evidence:?}");
+        }
+    }
+
     /// Workloads of one pod each, which crash one after the other.
     fn crashing_alike(names: &[&str]) -> Story {
         let all: Vec<Watched> = names.iter().map(|name| deployment(name, 1)).collect();

@@ -54,8 +54,9 @@ fn killed() -> Vec<Case> {
     vec![
         fails(
             "oom",
+            // a runtime listens for the kernel's word only once it has started the container
             vec![deployment(
-                "x=aaaaaaaa; while :; do x=$x$x; done",
+                "sleep 1; x=aaaaaaaa; while :; do x=$x$x; done",
                 json!({"resources": {"limits": {"memory": "24Mi"}}}),
             )],
             "oom-killed",

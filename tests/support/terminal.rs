@@ -15,7 +15,7 @@ use std::{
 
 use rustix::{
     pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt},
-    termios::{LocalModes, OutputModes, Winsize, tcgetattr, tcsetwinsize},
+    termios::{LocalModes, OptionalActions, OutputModes, Winsize, tcgetattr, tcsetattr, tcsetwinsize},
 };
 
 use super::{Project, run::command};
@@ -44,6 +44,7 @@ impl OnTerminal {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
         grantpt(&master).and_then(|()| unlockpt(&master)).expect("a terminal to open");
         resize(&master, (columns, rows));
+        keep_output(&master);
         let name = ptsname(&master, Vec::new()).expect("a name").into_string().expect("a name");
         let side =
             || File::options().read(true).write(true).custom_flags(libc::O_NOCTTY).open(&name).expect("a terminal");
@@ -187,6 +188,14 @@ impl Drop for OnTerminal {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// A key that means a signal takes what is not shown yet with it, and is worked off whenever the kernel gets to it: what another
+/// program has written by then would be lost.
+fn keep_output(master: &OwnedFd) {
+    let mut modes = tcgetattr(master).expect("the modes of a terminal");
+    modes.local_modes |= LocalModes::NOFLSH;
+    tcsetattr(master, OptionalActions::Now, &modes).expect("a mode");
 }
 
 fn resize(master: &OwnedFd, (columns, rows): (u16, u16)) {
