@@ -40,9 +40,14 @@ fn pods_with(project: &Project, text: &str) -> Vec<String> {
 }
 
 fn a_stateful_set_gets_stuck_and_is_mended() {
-    let project = described("stuck", vec![stateful(RUNS, json!({}))]);
+    // ready by its probe alone: for the moment in which a container runs before it ends, its controller goes on to the next
+    let probed = |script: &str| {
+        let container = container(script, json!({"readinessProbe": is_up()}));
+        vec![workload("StatefulSet", template(container, json!({})), json!({"serviceName": "web", "replicas": 3}))]
+    };
+    let project = described("stuck", probed(&up_after(0, RUNS)));
     project.run(DEPLOY).expect(0);
-    let run = redeploy(&project, vec![stateful("echo no disk; exit 9", json!({}))]).expect(6);
+    let run = redeploy(&project, probed("echo no disk; exit 9")).expect(6);
     run.says("error[crash-loop]")
         .says("web-2")
         .never_says("3/3 new ready")
@@ -51,8 +56,7 @@ fn a_stateful_set_gets_stuck_and_is_mended() {
         .within(60.0);
     assert_eq!(pods_with(&project, "no disk"), ["web-2"]);
     // the controller leaves the broken pod as it is, whatever the template says now
-    let mended = vec![stateful("exec sleep 20000", json!({}))];
-    let run = redeploy(&project, mended.clone()).expect(6);
+    let run = redeploy(&project, probed(&up_after(0, "exec sleep 20000"))).expect(6);
     let remedy = format!("kubectl -n {} delete pod web-2", project.namespace("qa"));
     run.says("error[rollout-stuck]").says("web-2").says(&remedy).says("still serves: 2 pods").within(60.0);
     kubectl(&project, &["delete", "pod", "web-2"]);
