@@ -119,12 +119,19 @@ impl Prepared {
             .filter(|(_, verdict, _)| !matches!(verdict, Verdict::Ready))
             .map(|(_, _, progress)| progress.old)
             .sum();
-        match (old, self.history.last_succeeded()) {
-            (0, None) => Some("nothing served before, and nothing does now".to_owned()),
-            (0, Some(_)) => None,
-            (pods, Some(record)) => Some(format!("the old version still serves: {pods} pods run {}", record.tag)),
-            (pods, None) => Some(format!("{pods} older pods still serve")),
-        }
+        still_serving(old, self.history.last_succeeded().map(|record| record.tag.as_str()))
+    }
+}
+
+/// In words: so many old pods, of the deploy that succeeded last.
+fn still_serving(pods: usize, last: Option<&str>) -> Option<String> {
+    match (pods, last) {
+        (0, None) => Some("nothing served before, and nothing does now".to_owned()),
+        (0, Some(_)) => None,
+        (1, Some(tag)) => Some(format!("the old version still serves: 1 pod runs {tag}")),
+        (_, Some(tag)) => Some(format!("the old version still serves: {pods} pods run {tag}")),
+        (1, None) => Some("1 older pod still serves".to_owned()),
+        (_, None) => Some(format!("{pods} older pods still serve")),
     }
 }
 
@@ -388,6 +395,18 @@ mod tests {
         let resource = kinds::find(group, kind).expect("a kind").resource();
         let (hash, json, hook) = (format!("{stage:?} {name}"), "{}".into(), HookRules::default());
         Rendered { id, resource, stage, hook, hash, json, from: Vec::new() }
+    }
+
+    #[test]
+    fn what_still_serves_is_told_in_words() {
+        let said = |pods, last| still_serving(pods, last).unwrap_or_default();
+        assert_eq!(said(2, Some("a-1")), "the old version still serves: 2 pods run a-1");
+        assert_eq!(said(1, Some("a-1")), "the old version still serves: 1 pod runs a-1");
+        assert_eq!(
+            (said(1, None), said(2, None)),
+            ("1 older pod still serves".into(), "2 older pods still serve".into())
+        );
+        assert_eq!((said(0, None).is_empty(), said(0, Some("a-1")).is_empty()), (false, true));
     }
 
     #[test]
