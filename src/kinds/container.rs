@@ -187,8 +187,8 @@ impl<'o> Container<'o> {
     }
 
     /// Terminations from before count where nothing was changed: these are the pods of this very release. That it is down now
-    /// after a short run tells that they are recent, and a kubelet calls it back-off only up to fifteen seconds later; a moment is left in
-    /// which what was mended outside of the deploy may show.
+    /// after a short run tells that they are recent, and a kubelet calls it back-off only up to fifteen seconds later; a moment is
+    /// left in which what was mended outside of the deploy may show.
     fn crash_weight(&self, o: &Observation<'_>, too_often: bool) -> Weight {
         let has_just_ended =
             || read::at(self.status, &["state", "terminated"]).is_some_and(|end| !has_run_for_long(end));
@@ -248,7 +248,8 @@ impl<'o> Container<'o> {
 
     /// The message of a liveness or startup probe that failed, where two of three signs say that it ended this run: the code, the
     /// length of the run, the time of the event. Each alone misleads: programs have codes of their own, and a kubelet that has
-    /// told much of a pod tells no more. The kill itself is told in a normal event, which would need a watch more.
+    /// told much of a pod tells no more. The kill itself is told in a normal event, which is not selected: each pod that leaves has
+    /// such ones.
     fn killing_probe(&self, end: &Value) -> Option<&'o str> {
         let started = read::text(end, &["startedAt"]).parse().ok();
         let is_newer = |event: &Value| event_time::of(event).zip(started).is_none_or(|(told, started)| told >= started);
@@ -359,7 +360,7 @@ const UNCHANGED_CRASH: f64 = 10.0;
 
 /// As programs end at SIGTERM, or at SIGKILL.
 fn ends_as_told_to(end: &Value) -> bool {
-    matches!(read::number(end, &["exitCode"]), Some(0 | 137 | 143))
+    matches!(read::number(end, &["exitCode"]), Some(0 | SIGKILLED | 143))
 }
 
 /// The run was long enough for the probe to fail as often as it may.

@@ -15,10 +15,8 @@ use crate::model::ObjectId;
 
 /// From its condition ReplicaFailure, or the last FailedCreate event about it.
 pub(super) fn creation_failure(o: &Observation<'_>, owner: &Value) -> Option<Finding> {
-    let about = |event: &&&Value| {
-        read::text(event, &["involvedObject", "uid"]) == read::uid(owner)
-            && read::text(event, &["reason"]) == "FailedCreate"
-    };
+    let about =
+        |event: &&&Value| read::subject(event) == read::uid(owner) && read::text(event, &["reason"]) == "FailedCreate";
     let event = o.events.iter().rev().find(about);
     let id = &o.applied.id;
     if let Some(condition) = read::true_condition(owner, "ReplicaFailure") {

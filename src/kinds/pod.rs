@@ -84,12 +84,7 @@ pub(crate) fn is_ready_unasked(pod: &Value) -> bool {
 
 /// Seconds in which a container that runs, and whose liveness probe has failed, may yet be killed for it; none where none has.
 pub(crate) fn may_be_killed_within(pod: &Value, events: &[&Value]) -> Option<f64> {
-    let containers = statuses(pod).map(|(status, init)| {
-        let name = read::text(status, &["name"]);
-        let spec = specs(pod).find(|spec| read::text(spec, &["name"]) == name);
-        Container { pod, status, spec, init, events }
-    });
-    containers.filter_map(|container| container.may_be_killed_within()).reduce(f64::max)
+    containers(pod, events).filter_map(|container| container.may_be_killed_within()).reduce(f64::max)
 }
 
 /// How many seconds a container of it that fell over had run before its present run; none where none did.
@@ -180,27 +175,28 @@ fn statuses(pod: &Value) -> impl Iterator<Item = (&Value, bool)> {
         .chain(read::list(pod, &["status", "containerStatuses"]).iter().map(|status| (status, false)))
 }
 
+/// Its containers that have a status, with the events about the pod.
+fn containers<'o>(pod: &'o Value, events: &'o [&'o Value]) -> impl Iterator<Item = Container<'o>> {
+    statuses(pod).map(move |(status, init)| {
+        let name = read::text(status, &["name"]);
+        let spec = specs(pod).find(|spec| read::text(spec, &["name"]) == name);
+        Container { pod, status, spec, init, events }
+    })
+}
+
 /// The gravest thing wrong with a pod that is not ready.
 pub(super) fn finding(o: &Observation<'_>, pod: &Value, events: &[&Value]) -> Option<Finding> {
     if let Some(found) = unschedulable(pod, events).or_else(|| node_lost(pod)) {
         return Some(found);
     }
-    let containers = statuses(pod).filter_map(|(status, init)| {
-        let name = read::text(status, &["name"]);
-        let spec = specs(pod).find(|spec| read::text(spec, &["name"]) == name);
-        Container { pod, status, spec, init, events }.finding(o)
-    });
-    let worst = containers.reduce(|worst, next| if next.weight.rank() > worst.weight.rank() { next } else { worst });
+    let found = containers(pod, events).filter_map(|container| container.finding(o));
+    let worst = found.reduce(|worst, next| if next.weight.rank() > worst.weight.rank() { next } else { worst });
     worst.or_else(|| volume(pod, events).filter(|_| !is_set_up(pod)))
 }
 
 /// How often its containers were started again in this rollout, and how the first of them ended.
 pub(super) fn restarts(o: &Observation<'_>, pod: &Value) -> Option<(usize, String)> {
-    let restarted = statuses(pod).filter_map(|(status, init)| {
-        let name = read::text(status, &["name"]);
-        let spec = specs(pod).find(|spec| read::text(spec, &["name"]) == name);
-        Container { pod, status, spec, init, events: &[] }.restarts(o)
-    });
+    let restarted = containers(pod, &[]).filter_map(|container| container.restarts(o));
     restarted.reduce(|(all, cause), (count, _)| (all + count, cause))
 }
 

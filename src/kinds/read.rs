@@ -41,6 +41,11 @@ pub(crate) fn uid(object: &Value) -> &str {
     text(object, &["metadata", "uid"])
 }
 
+/// The uid of what an event is about (`involvedObject.uid`).
+pub(crate) fn subject(event: &Value) -> &str {
+    text(event, &["involvedObject", "uid"])
+}
+
 pub(crate) fn is_kind(object: &Value, kind: &str) -> bool {
     text(object, &["kind"]) == kind
 }

@@ -88,14 +88,10 @@ fn stuck<'o>(live: &Value, all: &[&'o Value], revision: &str) -> Option<&'o Valu
     all.iter().filter(|_| !parallel).find(broken).copied()
 }
 
-fn is_about(event: &Value, pod: &Value) -> bool {
-    read::text(event, &["involvedObject", "uid"]) == read::uid(pod)
-}
-
 /// It may still get ready, unless its containers cannot even start, or no node takes it.
 fn behind(o: &Observation<'_>, pod: &Value, judgement: Judgement) -> Judgement {
     let (name, state) = (read::name(pod), pod::awaiting(pod));
-    let about: Vec<&Value> = o.events.iter().copied().filter(|event| is_about(event, pod)).collect();
+    let about: Vec<&Value> = o.events.iter().copied().filter(|event| read::subject(event) == read::uid(pod)).collect();
     let unschedulable = pod::unschedulable(pod, &about);
     let told = unschedulable.as_ref().map(|finding| finding.text.clone());
     let reason = told.or_else(|| pod::reason(pod).filter(|reason| reason != state));

@@ -133,7 +133,7 @@ impl<'o, 's> Workload<'o, 's> {
     fn worst(&self, alive: &[&'o Value]) -> Option<Alike<'o>> {
         let mut events: HashMap<&str, Vec<&Value>> = HashMap::new();
         for event in self.o.events {
-            events.entry(read::text(event, &["involvedObject", "uid"])).or_default().push(event);
+            events.entry(read::subject(event)).or_default().push(event);
         }
         let mut found: Vec<Alike<'o>> = Vec::new();
         for pod in alive.iter().filter(|pod| !pod::is_ready(pod)) {
@@ -260,7 +260,7 @@ impl<'o, 's> Workload<'o, 's> {
     fn last_events(&self, pod: &Value) -> Vec<String> {
         const MOST: usize = 3;
         let tells = |event: &&&Value| !pod::is_of_a_cold_cache(read::text(event, &["message"]));
-        let about = |event: &&&Value| read::text(event, &["involvedObject", "uid"]) == read::uid(pod) && tells(event);
+        let about = |event: &&&Value| read::subject(event) == read::uid(pod) && tells(event);
         let line = |event: &&Value| {
             let count = read::count(event, &["count"]).max(read::count(event, &["series", "count"]));
             let times = if count > 1 { format!(" (x{count})") } else { String::new() };

@@ -1,5 +1,6 @@
 //! How long the pods of a workload must stay ready: what a node told late, or what fell over before, is watched for longer
-//! than usual, as is one whose liveness probe has begun to fail, and what nobody asked whether it is ready for long enough that its node would tell of its end.
+//! than usual, as is one whose liveness probe has begun to fail, and what nobody asked whether it is ready for long enough that
+//! its node would tell of its end.
 
 use std::collections::HashMap;
 

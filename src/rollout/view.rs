@@ -207,7 +207,7 @@ impl View {
 
     /// Takes in that an image is pulled, or is there: what was told before of the pod's volumes is over.
     fn note_image(&mut self, event: &Value, is_there: bool) -> Vec<String> {
-        let pod = read::text(event, &["involvedObject", "uid"]);
+        let pod = read::subject(event);
         let Some(time) = event_time::of(event) else { return Vec::new() };
         let images = self.images.entry(pod.to_owned()).or_default();
         images.last = images.last.max(Some(time));
@@ -222,7 +222,7 @@ impl View {
 
     /// True for an event that tells what keeps an image from being pulled, where one was pulled since.
     fn is_over(&self, event: &Value) -> bool {
-        let pod = read::text(event, &["involvedObject", "uid"]);
+        let pod = read::subject(event);
         let is_before = |pulled: Timestamp| event_time::of(event).is_some_and(|told| told <= pulled);
         kinds::BEFORE_PULLING.contains(&read::text(event, &["reason"]))
             && self.images.get(pod).and_then(|images| images.last).is_some_and(is_before)
@@ -328,7 +328,7 @@ pub(super) fn service_key(namespace: &str, name: &str) -> String {
 /// What an object belongs to: its controller, the Service of an EndpointSlice, what an event is about.
 fn owner(object: &Value) -> Option<String> {
     match read::text(object, &["kind"]) {
-        "Event" => Some(read::text(object, &["involvedObject", "uid"]).to_owned()),
+        "Event" => Some(read::subject(object).to_owned()),
         "EndpointSlice" => {
             let service = read::text(object, &["metadata", "labels", "kubernetes.io/service-name"]);
             Some(service_key(read::text(object, &["metadata", "namespace"]), service))
